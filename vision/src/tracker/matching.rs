@@ -1,0 +1,58 @@
+//! Pure: how well a box goes with a track, and one round of giving boxes to tracks.
+
+use base::geometry::Rect;
+
+use super::assignment::assign;
+use super::{Slot, TrackerParams};
+use crate::detection::Detection;
+
+/// One round of matching.
+pub(super) struct Round {
+    /// Boxes are grown by this share of their size on every side before they are compared.
+    grow: f32,
+    /// Least overlap.
+    min_iou: f32,
+    /// Also compare with where the track was seen last: it may have stood still while it was predicted on.
+    last_seen_too: bool,
+}
+
+impl Round {
+    pub(super) fn high(params: &TrackerParams) -> Self {
+        Self { grow: 0.1, min_iou: params.min_iou, last_seen_too: false }
+    }
+
+    pub(super) fn low(params: &TrackerParams) -> Self {
+        Self { grow: 0.1, min_iou: params.min_iou_low, last_seen_too: false }
+    }
+
+    pub(super) fn recover(params: &TrackerParams) -> Self {
+        Self { grow: 0.5, min_iou: params.min_iou_recover, last_seen_too: true }
+    }
+
+    /// Pairs of (index into `slots`, index into `boxes`), each used once at most.
+    pub(super) fn pairs(&self, params: &TrackerParams, slots: &[&Slot], boxes: &[&Detection]) -> Vec<(usize, usize)> {
+        let mut costs = Vec::with_capacity(slots.len() * boxes.len());
+        for slot in slots {
+            costs.extend(boxes.iter().map(|found| 1.0 - self.overlap(slot, found, params)));
+        }
+        let assigned = assign(&costs, slots.len(), boxes.len(), 1.0 - self.min_iou);
+        assigned.into_iter().enumerate().filter_map(|(slot, found)| Some((slot, found?))).collect()
+    }
+
+    fn overlap(&self, slot: &Slot, detection: &Detection, params: &TrackerParams) -> f32 {
+        let found = grown(&detection.rect, self.grow);
+        let predicted = grown(&slot.filter.rect(), self.grow).iou(&found);
+        let overlap = match self.last_seen_too {
+            true => predicted.max(grown(&slot.last_rect, self.grow).iou(&found)),
+            false => predicted,
+        };
+        let same_group = slot.group == params.group(&detection.scores);
+        overlap - if same_group { 0.0 } else { params.other_group_penalty }
+    }
+}
+
+/// Not cut at the picture's edge: two boxes there must overlap as much as anywhere else.
+fn grown(rect: &Rect, share: f32) -> Rect {
+    let (dx, dy) = (rect.w * share, rect.h * share);
+    Rect { x: rect.x - dx, y: rect.y - dy, w: rect.w + 2.0 * dx, h: rect.h + 2.0 * dy }
+}

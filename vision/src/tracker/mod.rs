@@ -1,0 +1,335 @@
+//! Pure: detections of successive pictures into tracks.
+//!
+//! ByteTrack's two rounds (Zhang et al. 2022: boxes with a low score carry tracks on but begin none), a third
+//! one in the manner of OC-SORT and C-BIoU (Cao et al. 2023, Yang et al. 2023: what is left is compared with
+//! where the track was last *seen*, with boxes grown by half), and class scores fused along the track.
+//!
+//! **Classes.** Boxes are matched whatever their labels are: a tiger is a cat, a dog and a horse in three
+//! successive pictures and is one track. Where track and box are of different groups (animal, person,
+//! vehicle), their overlap counts [`TrackerParams::other_group_penalty`] less, so that a walker who crosses
+//! an animal does not take its track over, but an animal that is taken for a person in one picture keeps it.
+//!
+//! Invariants: ids are never used twice; no number in a track is NaN; time comes from the caller alone.
+
+use base::geometry::{Point, Rect};
+use base::time::Micros;
+
+use crate::card::{Group, ModelCard, group_score};
+use crate::detection::Detection;
+
+pub mod assignment;
+pub mod kalman;
+mod matching;
+
+use kalman::BoxFilter;
+use matching::Round;
+
+/// How tracks are made. The three scores are compared with a box's [`TrackerParams::strength`].
+///
+/// The defaults are for the default detector: of 48 species' cut-outs pasted at 90 and 150 px into CCTV, 82 %
+/// have a strength of 0.3 in a single picture, but only 58 % a class score of 0.3.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrackerParams {
+    /// Boxes with at least this score are matched first, and with what is left of them last.
+    pub high_score: f32,
+    /// Boxes with at least this score may carry a track on.
+    pub low_score: f32,
+    /// Boxes with at least this score may begin a track.
+    pub new_track_score: f32,
+    /// Least overlap of the predicted box with a box of high score.
+    pub min_iou: f32,
+    /// The same for a box of low score.
+    pub min_iou_low: f32,
+    /// Least overlap in the third round, where both boxes are grown by half.
+    pub min_iou_recover: f32,
+    /// Taken off the overlap where track and box are of different groups.
+    pub other_group_penalty: f32,
+    /// A track that was not seen for longer, and not in the newest picture either, ends.
+    pub max_lost_us: i64,
+    /// The same for one that is not confirmed yet.
+    pub max_lost_unconfirmed_us: i64,
+    /// A track ends without a look at the picture when no picture came for so long. Still cameras send one
+    /// every few seconds, and what sits there goes on being the same.
+    pub max_gap_us: i64,
+    /// Sightings that make a track confirmed.
+    pub confirm_hits: u32,
+    /// Class scores are averaged over about so many last sightings.
+    pub class_memory_hits: u32,
+    /// What each label stands for; empty when that is unknown, and then no penalty applies.
+    pub groups: Vec<Group>,
+}
+
+impl Default for TrackerParams {
+    fn default() -> Self {
+        Self {
+            high_score: 0.3,
+            low_score: 0.1,
+            new_track_score: 0.25,
+            min_iou: 0.2,
+            min_iou_low: 0.3,
+            min_iou_recover: 0.15,
+            other_group_penalty: 0.15,
+            max_lost_us: 2_000_000,
+            max_lost_unconfirmed_us: 1_000_000,
+            max_gap_us: 30_000_000,
+            confirm_hits: 2,
+            class_memory_hits: 50,
+            groups: Vec::new(),
+        }
+    }
+}
+
+impl TrackerParams {
+    /// The defaults, with the groups of a model's labels.
+    pub fn for_card(card: &ModelCard) -> Self {
+        Self { groups: card.groups.clone(), ..Self::default() }
+    }
+
+    /// What a box counts: its best class score, or what the labels of its best group say together, whichever is
+    /// more. A tiger that is 0.2 cat, 0.15 dog and 0.1 zebra is surely something.
+    pub fn strength(&self, detection: &Detection) -> f32 {
+        let groups = [Group::Animal, Group::Person, Group::Vehicle];
+        let together = groups.map(|group| group_score(&self.groups, group, &detection.scores));
+        together.into_iter().fold(detection.score, f32::max)
+    }
+
+    /// What these class scores stand for most.
+    fn group(&self, scores: &[(u16, f32)]) -> Option<Group> {
+        if self.groups.is_empty() {
+            return None;
+        }
+        let groups = [Group::Animal, Group::Person, Group::Vehicle];
+        let scored = groups.map(|group| (group, group_score(&self.groups, group, scores)));
+        // The many labels that stand for nothing do not add up: their best one counts.
+        let is_other = |label: u16| self.groups.get(usize::from(label)).copied().unwrap_or_default() == Group::Other;
+        let other = scores.iter().filter(|(label, _)| is_other(*label)).map(|(_, s)| *s).fold(0.0, f32::max);
+        let all = scored.into_iter().chain([(Group::Other, other)]);
+        all.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(group, _)| group)
+    }
+}
+
+/// One thing followed through pictures of one camera.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Track {
+    /// Never used twice by one [`Tracker`]; from 1.
+    pub id: u64,
+    /// Where it is, smoothed; where it should be, when it was not seen in the newest picture.
+    pub rect: Rect,
+    /// When it was seen first.
+    pub first_seen: Micros,
+    /// When it was seen last.
+    pub last_seen: Micros,
+    /// Pictures it was seen in.
+    pub hits: u32,
+    /// Velocity of its centre, normalised units per second.
+    pub velocity: Point,
+    /// Mean score of each class over its last sightings, best first; a class that a sighting does not name
+    /// counts as 0 there.
+    pub class_scores: Vec<(u16, f32)>,
+    /// Best class score of a single sighting.
+    pub best_score: f32,
+    /// The box of the newest picture; `None` when it was not seen there.
+    pub last_detection: Option<Detection>,
+    /// Seen often enough to be something.
+    pub confirmed: bool,
+    /// Where it stood when it was seen first.
+    pub first_ground_point: Point,
+    /// Distance of its ground point from the first one, normalised.
+    pub moved: f32,
+}
+
+impl Track {
+    /// How surely it is an animal over its last sightings, see [`ModelCard::animal_score`].
+    pub fn animal_score(&self, card: &ModelCard) -> f32 {
+        card.animal_score(&self.class_scores)
+    }
+
+    /// The same for a person.
+    pub fn person_score(&self, card: &ModelCard) -> f32 {
+        card.person_score(&self.class_scores)
+    }
+
+    /// The same for a vehicle.
+    pub fn vehicle_score(&self, card: &ModelCard) -> f32 {
+        card.vehicle_score(&self.class_scores)
+    }
+
+    /// The animal label it looks most like over its last sightings, and that label's mean score.
+    pub fn best_animal<'c>(&self, card: &'c ModelCard) -> Option<(&'c str, f32)> {
+        card.best_animal(&self.class_scores)
+    }
+
+    /// Where it stands.
+    pub fn ground_point(&self) -> Point {
+        self.rect.ground_point()
+    }
+
+    /// It was seen in the newest picture.
+    pub fn is_seen(&self) -> bool {
+        self.last_detection.is_some()
+    }
+}
+
+/// A track with what only the tracker needs.
+#[derive(Debug, Clone)]
+struct Slot {
+    track: Track,
+    filter: BoxFilter,
+    /// The box as it was detected last.
+    last_rect: Rect,
+    group: Option<Group>,
+}
+
+/// Follows everything in the pictures of one camera.
+#[derive(Debug, Clone)]
+pub struct Tracker {
+    params: TrackerParams,
+    slots: Vec<Slot>,
+    ended: Vec<Track>,
+    last_id: u64,
+    now: Option<Micros>,
+}
+
+impl Tracker {
+    /// A tracker that has seen nothing.
+    pub fn new(params: TrackerParams) -> Self {
+        Self { params, slots: Vec::new(), ended: Vec::new(), last_id: 0, now: None }
+    }
+
+    /// Takes in what was detected in the picture taken at `t`, and returns the tracks that were seen in it, new
+    /// ones included. A picture older than the one before counts as taken with it.
+    pub fn update(&mut self, t: Micros, detections: &[Detection]) -> Vec<Track> {
+        let now = self.now.map_or(t, |before| before.max(t));
+        let dt_s = self.now.map_or(0.0, |before| now.seconds_since(before));
+        self.now = Some(now);
+        self.end(|slot, params| now.since(slot.track.last_seen) > params.max_gap_us);
+        for slot in &mut self.slots {
+            slot.predict(dt_s);
+        }
+        let unmatched = self.match_all(now, detections);
+        for detection in unmatched {
+            self.begin(now, detection);
+        }
+        self.end(|slot, params| {
+            let limit_us = if slot.track.confirmed { params.max_lost_us } else { params.max_lost_unconfirmed_us };
+            !slot.track.is_seen() && now.since(slot.track.last_seen) > limit_us
+        });
+        self.slots.iter().filter(|slot| slot.track.is_seen()).map(|slot| slot.track.clone()).collect()
+    }
+
+    /// All tracks that have not ended, those lost at present included.
+    pub fn tracks(&self) -> impl Iterator<Item = &Track> {
+        self.slots.iter().map(|slot| &slot.track)
+    }
+
+    /// Tracks that ended since the last call, confirmed or not.
+    pub fn take_ended(&mut self) -> Vec<Track> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// Ends all tracks, as at the end of a clip; ids go on.
+    pub fn finish(&mut self) -> Vec<Track> {
+        self.end(|_, _| true);
+        self.take_ended()
+    }
+
+    /// The three rounds; returns the boxes that no track took and that may begin one.
+    fn match_all<'d>(&mut self, now: Micros, detections: &'d [Detection]) -> Vec<&'d Detection> {
+        let strength = |d: &Detection| self.params.strength(d);
+        let usable = detections.iter().filter(|d| d.rect.is_finite() && strength(d) >= self.params.low_score);
+        let (mut high, mut low): (Vec<_>, Vec<_>) = usable.partition(|d| strength(d) >= self.params.high_score);
+        self.match_round(now, &Round::high(&self.params), &mut high);
+        self.match_round(now, &Round::low(&self.params), &mut low);
+        high.append(&mut low);
+        high.retain(|d| self.params.strength(d) >= self.params.new_track_score);
+        self.match_round(now, &Round::recover(&self.params), &mut high);
+        high
+    }
+
+    /// Gives boxes to tracks that have none yet, and leaves in `boxes` those that remain.
+    fn match_round(&mut self, now: Micros, round: &Round, boxes: &mut Vec<&Detection>) {
+        let open: Vec<usize> = (0..self.slots.len()).filter(|i| !self.slots[*i].track.is_seen()).collect();
+        let open_slots: Vec<&Slot> = open.iter().map(|i| &self.slots[*i]).collect();
+        let pairs = round.pairs(&self.params, &open_slots, boxes);
+        for &(slot, found) in &pairs {
+            self.slots[open[slot]].see(now, boxes[found], &self.params);
+        }
+        let mut index = 0;
+        boxes.retain(|_| {
+            index += 1;
+            !pairs.iter().any(|(_, found)| *found == index - 1)
+        });
+    }
+
+    fn begin(&mut self, now: Micros, detection: &Detection) {
+        self.last_id += 1;
+        let mut slot = Slot {
+            track: Track { id: self.last_id, first_seen: now, ..Track::default() },
+            filter: BoxFilter::new(&detection.rect, self.params.strength(detection)),
+            last_rect: detection.rect,
+            group: None,
+        };
+        slot.track.first_ground_point = detection.rect.ground_point();
+        slot.record(now, detection, &self.params);
+        self.slots.push(slot);
+    }
+
+    fn end(&mut self, over: impl Fn(&Slot, &TrackerParams) -> bool) {
+        let (ended, kept) = std::mem::take(&mut self.slots).into_iter().partition(|slot| over(slot, &self.params));
+        self.slots = kept;
+        let ended: Vec<Slot> = ended;
+        self.ended.extend(ended.into_iter().map(|slot| slot.track));
+    }
+}
+
+impl Slot {
+    fn predict(&mut self, dt_s: f64) {
+        self.filter.predict(dt_s);
+        self.track.last_detection = None;
+        self.refresh();
+    }
+
+    fn see(&mut self, now: Micros, detection: &Detection, params: &TrackerParams) {
+        self.filter.correct(&detection.rect, params.strength(detection));
+        self.record(now, detection, params);
+    }
+
+    fn record(&mut self, now: Micros, detection: &Detection, params: &TrackerParams) {
+        self.last_rect = detection.rect;
+        let track = &mut self.track;
+        track.hits += 1;
+        track.last_seen = now;
+        track.confirmed |= track.hits >= params.confirm_hits;
+        track.best_score = track.best_score.max(detection.score);
+        fuse(&mut track.class_scores, &detection.scores, track.hits.min(params.class_memory_hits.max(1)));
+        track.last_detection = Some(detection.clone());
+        self.group = params.group(&self.track.class_scores);
+        self.refresh();
+    }
+
+    /// What follows from the filter's state.
+    fn refresh(&mut self) {
+        self.track.rect = self.filter.rect().clamped();
+        self.track.velocity = self.filter.velocity();
+        let (first, here) = (self.track.first_ground_point, self.track.rect.ground_point());
+        self.track.moved = (here.x - first.x).hypot(here.y - first.y);
+    }
+}
+
+/// A running mean of each class's score; the newest sighting weighs one part in `hits`.
+fn fuse(means: &mut Vec<(u16, f32)>, scores: &[(u16, f32)], hits: u32) {
+    let weight = 1.0 / hits as f32;
+    means.iter_mut().for_each(|(_, mean)| *mean *= 1.0 - weight);
+    for &(label, score) in scores {
+        match means.iter_mut().find(|(l, _)| *l == label) {
+            Some((_, mean)) => *mean += weight * score,
+            None => means.push((label, weight * score)),
+        }
+    }
+    // What has faded to nothing would be carried along for ever.
+    means.retain(|(_, mean)| *mean >= 1e-4);
+    means.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+}
+
+#[cfg(test)]
+mod tests;
