@@ -1,0 +1,175 @@
+//! Sets rendered from the packaged photographs and CCTV.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use base::site::{Containment, Site};
+use media::{OpenOptions, Picture, Source, SourceUrl};
+use scenes::animals;
+use scenes::compose::Composer;
+use scenes::footage::Footage;
+use scenes::progress::Progress;
+use scenes::sets::SetName;
+use scenes::stamps::{self, Stamps};
+use scenes::truth::{self, ClipTruth};
+use scenes::{Request, ScenesError, render, run};
+
+fn footage() -> Footage {
+    Footage::find(None).expect("opencv-doc")
+}
+
+fn request(set: SetName, seed: u64, out: &Path) -> Request {
+    Request { set, seed, out: out.to_owned(), footage: None, stamps: None }
+}
+
+fn scenes(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_scenes")).args(arguments).output().expect("the binary runs")
+}
+
+fn error_line(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned()
+}
+
+/// One picture of a clip, as it is before it is encoded.
+fn picture(set: SetName, seed: u64, clip: usize, frame: u32) -> Picture {
+    let plan = set.plan(seed);
+    let clip = &plan.clips[clip];
+    let mut composer = Composer::new(footage().background().expect("background"), Path::new(stamps::PACKAGED));
+    let mut player = footage().play(clip.first_frame + frame).expect("footage");
+    let street = player.next_picture().expect("readable").expect("long enough");
+    composer.picture(clip, &run::develop(clip, seed), frame, &street).expect("composed")
+}
+
+#[test]
+fn every_photograph_is_packaged_and_has_the_shape_that_the_catalogue_says() {
+    let mut stamps = Stamps::new(Path::new(stamps::PACKAGED), 100.0);
+    for animal in animals::ALL {
+        let sprite = stamps.get(animal).unwrap_or_else(|e| panic!("{e}"));
+        let off = sprite.aspect() / animal.aspect - 1.0;
+        assert!(off.abs() < 0.04, "{}: {} and not {}", animal.stamp, sprite.aspect(), animal.aspect);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_pixels_and_another_seed_others() {
+    let first = picture(SetName::Demo, 3, 0, 60);
+    assert_eq!(first, picture(SetName::Demo, 3, 0, 60));
+    assert_ne!(first.bgr, picture(SetName::Demo, 4, 0, 60).bgr);
+}
+
+#[test]
+fn an_animal_shows_where_the_plan_puts_it() {
+    let mut empty = SetName::Demo.plan(1);
+    empty.clips[0].actors.clear();
+    let with = picture(SetName::Demo, 1, 0, 50);
+    let mut composer = Composer::new(footage().background().expect("background"), Path::new(stamps::PACKAGED));
+    let clip = &empty.clips[0];
+    let street = footage().play(clip.first_frame + 50).expect("footage").next_picture().expect("readable");
+    let without = composer.picture(clip, &run::develop(clip, 1), 50, &street.expect("long enough")).expect("composed");
+    let planned = SetName::Demo.plan(1).clips[0].actors[0].whole_box(&clip.view, 5.0).expect("in the picture");
+    let (mut inside, mut outside) = (0, 0);
+    for (i, (a, b)) in with.bgr.chunks(3).zip(without.bgr.chunks(3)).enumerate() {
+        let (x, y) =
+            ((i as u32 % with.width) as f32 / with.width as f32, (i as u32 / with.width) as f32 / with.height as f32);
+        let in_box = x >= planned.x && x < planned.right() && y >= planned.y && y < planned.bottom();
+        let changed = a.iter().zip(b).any(|(a, b)| a.abs_diff(*b) > 40);
+        inside += u32::from(changed && in_box);
+        outside += u32::from(changed && !in_box);
+    }
+    let area = planned.area() * (with.width * with.height) as f32;
+    assert!(inside as f32 > area * 0.4, "{inside} of {area} pixels changed in the box");
+    assert!(outside as f32 <= area * 0.05, "{outside} pixels changed outside the box of {area}");
+}
+
+#[test]
+fn an_animal_is_out_exactly_inside_its_events() {
+    for set in [SetName::Demo, SetName::Smoke] {
+        let plan = set.plan(11);
+        let site = Site::parse(&plan.site.to_toml("").expect("toml"), Path::new("site.toml")).expect("a valid site");
+        for (clip, truth) in plan.clips.iter().zip(truth::of(&plan, &site)) {
+            assert_eq!(truth.camera, clip.camera);
+            for frame in 0..clip.frames {
+                let t_s = frame as f32 / 10.0;
+                let out = clip.actors.iter().any(|actor| {
+                    truth::ground_point(actor, &clip.view, t_s).is_some_and(|ground| {
+                        // Whatever the detector calls it: every label that its species lists.
+                        let verdicts: Vec<bool> = actor
+                            .animal
+                            .looks_like
+                            .iter()
+                            .map(|label| matches!(site.containment(&clip.camera, label, ground), Containment::Out(_)))
+                            .collect();
+                        assert!(verdicts.iter().all(|out| *out == verdicts[0]), "{} at {t_s}", clip.camera);
+                        verdicts[0]
+                    })
+                });
+                let in_event = truth.events.iter().any(|e| (e.start..e.end - 0.05).contains(&(f64::from(t_s) + 1e-4)));
+                assert_eq!(out, in_event, "{} at {t_s}: {:?}", clip.camera, truth.events);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_set_is_rendered_whole_once_and_then_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("smoke");
+    let first = render(&request(SetName::Smoke, 5, &out), |_| Progress::silent()).expect("rendered");
+    assert_eq!((first.clips, first.events, first.already_there), (8, 4, false));
+
+    let site = Site::load(&out.join("site.toml")).expect("a valid site");
+    let text = std::fs::read_to_string(out.join("truth.json")).expect("truth");
+    let truth: Vec<ClipTruth> = serde_json::from_str(&text).expect("as DESIGN says");
+    for clip in &truth {
+        assert!(site.camera(&clip.camera).is_some());
+        let url = SourceUrl::file(out.join(&clip.clip)).expect("a path");
+        let source = Source::open(&url, &OpenOptions::default()).expect("a video");
+        let info = source.info();
+        assert_eq!((info.codec.as_str(), info.width, info.height, info.fps), ("h264", 768, 576, 10.0));
+        assert_eq!(info.duration_us, Some(10_000_000), "{}", clip.clip);
+    }
+    let written = |out: &PathBuf| std::fs::read(out.join("lion-yard.mp4")).expect("a clip");
+    let before = written(&out);
+    let again = render(&request(SetName::Smoke, 5, &out), |_| Progress::silent()).expect("there");
+    assert!(again.already_there && written(&out) == before);
+
+    let other = render(&request(SetName::Demo, 5, &out), |_| Progress::silent());
+    assert!(matches!(other, Err(ScenesError::OtherSet { .. })));
+}
+
+#[test]
+fn missing_packages_are_named_and_nothing_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("set");
+    let path = out.to_str().expect("text");
+    let no_footage = scenes(&["render", "--set", "demo", "--out", path, "--footage", "/nowhere/vtest.avi"]);
+    assert_eq!(no_footage.status.code(), Some(2));
+    assert!(error_line(&no_footage).contains("opencv-doc") && error_line(&no_footage).contains("deploy/setup"));
+    let no_stamps = scenes(&["render", "--set", "demo", "--out", path, "--stamps", "/nowhere"]);
+    assert_eq!(no_stamps.status.code(), Some(2));
+    assert!(error_line(&no_stamps).contains("tuxpaint-stamps-default"));
+    assert!(!out.join("site.toml").exists());
+}
+
+#[test]
+fn bad_flags_and_folders_get_one_sentence() {
+    let unknown = scenes(&["render", "--set", "zoo", "--out", "/tmp/never"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("possible values: demo, smoke"));
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let below_a_file = file.path().join("set");
+    let output = scenes(&["render", "--set", "demo", "--out", below_a_file.to_str().expect("text")]);
+    assert_eq!(output.status.code(), Some(2));
+    let line = error_line(&output);
+    assert!(line.contains("cannot be written") && line.contains("--out"), "{line}");
+}
+
+#[test]
+fn another_video_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = "/usr/share/doc/opencv-doc/examples/data/Megamind.avi";
+    let refused = Footage::find(Some(Path::new(other))).expect("opencv-doc").play(0).err();
+    assert!(matches!(refused, Some(ScenesError::OtherFootage { .. })), "{refused:?} {folder:?}");
+}
