@@ -1,0 +1,37 @@
+//! Adapter: a model folder run by `vision`.
+
+use std::path::Path;
+
+use media::Picture;
+use vision::{Detection, ImageRef, Model, ModelCard, ModelError, ModelOptions};
+
+use super::{DetectError, Detector};
+use crate::config::DetectConfig;
+
+/// A network of a model folder.
+#[derive(Debug)]
+pub struct OnnxDetector {
+    model: Model,
+}
+
+impl OnnxDetector {
+    /// Opens a model folder.
+    ///
+    /// # Errors
+    /// One sentence that names the file, line or key.
+    pub fn open(dir: &Path, config: &DetectConfig) -> Result<Self, ModelError> {
+        let options = ModelOptions { threads: config.threads, min_score: config.min_score, ..ModelOptions::default() };
+        Ok(Self { model: Model::open(dir, &options)? })
+    }
+}
+
+impl Detector for OnnxDetector {
+    fn card(&self) -> &ModelCard {
+        self.model.card()
+    }
+
+    fn detect(&mut self, picture: &Picture) -> Result<Vec<Detection>, DetectError> {
+        let image = ImageRef { width: picture.width, height: picture.height, bgr: &picture.bgr };
+        self.model.detect(image).map_err(|e| DetectError::Network { source: Box::new(e) })
+    }
+}

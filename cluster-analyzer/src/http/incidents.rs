@@ -1,0 +1,116 @@
+//! `/api/incidents`.
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use base::ids::IncidentId;
+use base::incident::{Incident, IncidentState};
+use base::input::chain;
+use base::time::Micros;
+use base::wire::{IncidentAction, IncidentCommand, VERSION};
+use rusqlite::Connection;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use super::{Commanded, Fault, Shared, jpeg};
+use crate::alert::outbox::{self, Attempt};
+use crate::incident::command::CommandError;
+use crate::incident::store;
+use crate::ledger;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Filter {
+    state: Option<IncidentState>,
+    since: Option<i64>,
+    limit: Option<u32>,
+}
+
+/// `state=open|acknowledged|resolved`, `since=` microseconds since the Unix epoch, `limit=` 1 to 1000.
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    filter: Result<Query<Filter>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Vec<Incident>>, Fault> {
+    let Query(filter) = filter.map_err(|e| Fault::bad(e.body_text()))?;
+    let limit = filter.limit.unwrap_or(100).clamp(1, 1000);
+    let read = move |db: &Connection| store::list(db, filter.state, filter.since.map(Micros), limit);
+    Ok(Json(ask(&shared, read).await?))
+}
+
+pub(super) async fn one(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<Incident>, Fault> {
+    let id = incident_id(&id)?;
+    let found = ask(&shared, move |db| store::get(db, &id)).await?;
+    found.map(Json).ok_or_else(|| Fault::not_found("there is no such incident"))
+}
+
+pub(super) async fn still(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Fault> {
+    let id = incident_id(&id)?;
+    let found = ask(&shared, move |db| store::still(db, &id)).await?;
+    found
+        .map(|bytes| jpeg(bytes).into_response())
+        .ok_or_else(|| Fault::not_found("there is no still of such an incident"))
+}
+
+pub(super) async fn deliveries(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<Attempt>>, Fault> {
+    let id = incident_id(&id)?;
+    let (known, attempts) = ask(&shared, move |db| Ok((store::get(db, &id)?, outbox::attempts(db, &id)?))).await?;
+    known.map(|_| Json(attempts)).ok_or_else(|| Fault::not_found("there is no such incident"))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Body {
+    by: String,
+    text: String,
+}
+
+pub(super) async fn command(
+    State(shared): State<Shared>,
+    Path((id, action)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Json<Incident>, Fault> {
+    let id = incident_id(&id)?;
+    let given: Body = serde_json::from_slice(&body)
+        .map_err(|e| Fault::bad(format!("the body must be JSON such as {{\"by\": \"keeper\"}}: {e}")))?;
+    let action = match action.as_str() {
+        "acknowledge" => IncidentAction::Acknowledge,
+        "resolve" => IncidentAction::Resolve,
+        "note" => IncidentAction::Note { text: given.text },
+        _ => return Err(Fault::not_found("an incident can be acknowledged, resolved, or given a note")),
+    };
+    let command = IncidentCommand { v: VERSION, by: given.by, at: shared.clock.now(), action };
+    let (reply, told) = oneshot::channel();
+    let busy = || Fault::new(StatusCode::SERVICE_UNAVAILABLE, "the service is stopping");
+    shared.commands.send(Commanded { id, command, reply: Some(reply) }).await.map_err(|_| busy())?;
+    told.await.map_err(|_| busy())?.map(Json).map_err(|e| {
+        let status = match &e {
+            CommandError::Unknown(_) => StatusCode::NOT_FOUND,
+            CommandError::Resolved => StatusCode::CONFLICT,
+            CommandError::Text(_) => StatusCode::BAD_REQUEST,
+            CommandError::Store => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Fault::new(status, e.to_string())
+    })
+}
+
+fn incident_id(text: &str) -> Result<IncidentId, Fault> {
+    IncidentId::new(text).map_err(|e| Fault::bad(e.to_string()))
+}
+
+/// Reads `state.db` on a thread for blocking work, so that a slow disk holds up no other request.
+async fn ask<R: Send + 'static>(
+    shared: &Shared,
+    question: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
+) -> Result<R, Fault> {
+    let path = shared.state_db.clone();
+    let answer = tokio::task::spawn_blocking(move || question(&ledger::open(&path)?)).await;
+    let failed = |what: &dyn std::error::Error| {
+        tracing::error!("state.db cannot be read: {}", chain(what));
+        Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the incidents cannot be read")
+    };
+    answer.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
+}

@@ -1,0 +1,185 @@
+//! Pure: the tracks of one camera, judged, with the memory of what has always stood there.
+
+use std::collections::BTreeMap;
+
+use base::geometry::Rect;
+use base::ids::CameraId;
+use base::incident::Tier;
+use base::site::Site;
+use base::time::Micros;
+use vision::{Group, ModelCard, Track};
+
+use super::Params;
+use super::evidence::{Evidence, looks_animal};
+use super::place::{Standing, standing};
+
+/// A camera remembers at most so many places.
+const MOST_FIXTURES: usize = 64;
+/// A track begins at a remembered place when the boxes overlap by this much.
+const FIXTURE_IOU: f32 = 0.4;
+/// A new track is the heir of one that was lost within so many box sizes.
+const HEIR_SIZES: f32 = 1.5;
+
+/// A part has at least this share of its box in that of the whole,
+const PART_SHARE: f32 = 0.6;
+/// which is so many times larger.
+const PART_TIMES: f32 = 2.0;
+
+/// What is thought of one track after one picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// The tracker's number.
+    pub track: u64,
+    /// `None`: nothing to say.
+    pub tier: Option<Tier>,
+    /// Probability that it is an animal out of place.
+    pub confidence: f32,
+    /// Sum of the log-likelihood ratios.
+    pub llr: f32,
+    /// It has moved by itself.
+    pub moved: bool,
+    /// In this picture it looks more like an animal than like a person or a cart.
+    pub looks_animal: bool,
+    /// Where it stands.
+    pub at: Standing,
+    /// Animal labels with their mean scores over the track, best first.
+    pub scores: Vec<(String, f32)>,
+}
+
+/// The judge of one camera.
+#[derive(Debug, Clone, Default)]
+pub struct Lane {
+    tracks: BTreeMap<u64, Evidence>,
+    lost: Vec<Evidence>,
+    fixtures: Vec<Rect>,
+}
+
+impl Lane {
+    /// Takes in the tracks that were seen in the picture captured at `t`.
+    pub fn judge(
+        &mut self,
+        params: &Params,
+        site: &Site,
+        card: &ModelCard,
+        camera: &CameraId,
+        t: Micros,
+        tracks: &[Track],
+    ) -> Vec<Verdict> {
+        self.lost.retain(|lost| t.since(lost.last_seen) <= params.inherit_within_us);
+        let scene = Scene { params, site, card, camera, t, tracks };
+        tracks.iter().filter_map(|track| self.judge_track(&scene, track)).collect()
+    }
+
+    fn judge_track(&mut self, scene: &Scene<'_>, track: &Track) -> Option<Verdict> {
+        let Scene { params, site, card, camera, t, .. } = *scene;
+        let detection = track.last_detection.as_ref()?;
+        let scores = animal_scores(card, track);
+        let rect = track.rect;
+        let sigma = params.jitter * rect.w.max(rect.h) + 0.004;
+        let at = Standing { part: scene.is_part(track), ..standing(site, camera, &scores, rect.ground_point(), sigma) };
+        if !self.tracks.contains_key(&track.id) {
+            let begun = self.begin(t, rect);
+            self.tracks.insert(track.id, begun);
+        }
+        let evidence = self.tracks.get_mut(&track.id)?;
+        evidence.add(params, card, t, detection, &at);
+        evidence.last_rect = rect;
+        evidence.watch_motion(params, &rect);
+        let remember = !evidence.moved && t.since(evidence.anchored_at) >= params.fixture_after_us;
+        evidence.fixture |= remember;
+        let (tier, anchor) = (tier(params, evidence, &at), evidence.anchor);
+        let verdict = Verdict {
+            track: track.id,
+            tier,
+            confidence: evidence.confidence(),
+            llr: evidence.llr,
+            moved: evidence.moved,
+            looks_animal: looks_animal(detection, card),
+            at,
+            scores,
+        };
+        if remember {
+            self.remember(anchor);
+        }
+        Some(verdict)
+    }
+
+    /// Forgets tracks that have ended; a new track near one of them may be its heir.
+    pub fn end(&mut self, ended: &[Track]) {
+        for track in ended {
+            if let Some(evidence) = self.tracks.remove(&track.id)
+                && evidence.moved
+            {
+                self.lost.push(evidence);
+            }
+        }
+    }
+
+    fn begin(&mut self, t: Micros, rect: Rect) -> Evidence {
+        let size = (rect.w + rect.h) / 2.0;
+        let distance = |lost: &Evidence| {
+            let (a, b) = (lost.last_rect.center(), rect.center());
+            (a.x - b.x).hypot(a.y - b.y) / size.max((lost.last_rect.w + lost.last_rect.h) / 2.0).max(1e-4)
+        };
+        let nearest =
+            self.lost.iter().enumerate().map(|(i, lost)| (i, distance(lost))).min_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((i, sizes)) = nearest
+            && sizes <= HEIR_SIZES
+        {
+            return Evidence::heir(&self.lost.swap_remove(i), t, rect);
+        }
+        let fixture = self.fixtures.iter().any(|place| place.iou(&rect) >= FIXTURE_IOU);
+        Evidence { fixture, ..Evidence::new(t, rect) }
+    }
+
+    fn remember(&mut self, place: Rect) {
+        if self.fixtures.iter().any(|known| known.iou(&place) >= 0.7) {
+            return;
+        }
+        if self.fixtures.len() == MOST_FIXTURES {
+            self.fixtures.remove(0);
+        }
+        self.fixtures.push(place);
+    }
+}
+
+/// One picture, as its tracks are judged.
+struct Scene<'a> {
+    params: &'a Params,
+    site: &'a Site,
+    card: &'a ModelCard,
+    camera: &'a CameraId,
+    t: Micros,
+    tracks: &'a [Track],
+}
+
+impl Scene<'_> {
+    /// Most of the track's box lies in the box of a larger and likelier animal.
+    fn is_part(&self, track: &Track) -> bool {
+        let (area, score) = (track.rect.area(), track.animal_score(self.card));
+        self.tracks.iter().any(|other| {
+            let shared = other.rect.intersection(&track.rect).area();
+            other.id != track.id
+                && other.rect.area() > PART_TIMES * area
+                && shared > PART_SHARE * area
+                && other.animal_score(self.card) > score
+        })
+    }
+}
+
+fn tier(params: &Params, evidence: &Evidence, at: &Standing) -> Option<Tier> {
+    let out_now = at.p_out > 0.5;
+    if evidence.llr >= params.escape_llr() && evidence.moved && evidence.positive >= params.min_sightings && out_now {
+        Some(Tier::Escape)
+    } else if evidence.llr >= params.watch_llr() && evidence.moved && evidence.positive >= 2 && out_now {
+        Some(Tier::Watch)
+    } else {
+        None
+    }
+}
+
+/// Animal labels of a track with their mean scores, best first.
+fn animal_scores(card: &ModelCard, track: &Track) -> Vec<(String, f32)> {
+    let animals = track.class_scores.iter().filter(|(label, _)| card.group(*label) == Group::Animal);
+    animals.map(|&(label, score)| (card.label_name(label).to_owned(), score)).collect()
+}

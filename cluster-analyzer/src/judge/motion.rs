@@ -1,0 +1,56 @@
+//! Pure: whether a box has moved as a whole.
+//!
+//! A statue behind which a visitor passes has a box whose one edge moves; an animal's edges move together.
+
+use base::geometry::Rect;
+
+/// How far `now` is from `then` in box sizes: the part of the move that both edges of an axis share, or how
+/// much it has grown or shrunk in both axes (walking towards the lens).
+pub fn moved_sizes(then: &Rect, now: &Rect) -> f32 {
+    let size = ((then.w + then.h + now.w + now.h) / 4.0).max(1e-4);
+    let dx = shared(now.x - then.x, now.right() - then.right());
+    let dy = shared(now.y - then.y, now.bottom() - then.bottom());
+    (dx.hypot(dy) / size).max(growth(then, now))
+}
+
+/// What two moves of one direction have in common.
+fn shared(a: f32, b: f32) -> f32 {
+    if a * b > 0.0 { a.abs().min(b.abs()) } else { 0.0 }
+}
+
+/// Sizes jitter more than places do, so that growth counts for less.
+const GROWTH_WEIGHT: f32 = 0.6;
+
+fn growth(then: &Rect, now: &Rect) -> f32 {
+    if [then.w, then.h, now.w, now.h].iter().any(|side| *side < 1e-4) {
+        return 0.0;
+    }
+    let (w, h) = ((now.w / then.w).ln(), (now.h / then.h).ln());
+    GROWTH_WEIGHT * shared(w, h)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOX: Rect = Rect { x: 0.4, y: 0.4, w: 0.2, h: 0.2 };
+
+    #[test]
+    fn a_box_that_slides_has_moved_by_its_slide() {
+        let slid = Rect { x: 0.5, ..BOX };
+        assert!((moved_sizes(&BOX, &slid) - 0.5).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_box_that_is_half_hidden_has_not_moved() {
+        let half = Rect { w: 0.1, ..BOX };
+        assert_eq!(moved_sizes(&BOX, &half), 0.0);
+        let other_half = Rect { x: 0.5, w: 0.1, ..BOX };
+        assert_eq!(moved_sizes(&BOX, &other_half), 0.0);
+    }
+
+    #[test]
+    fn a_box_that_grows_on_all_sides_has_come_nearer() {
+        assert!(moved_sizes(&BOX, &Rect { x: 0.3, y: 0.3, w: 0.4, h: 0.4 }) > 0.4);
+    }
+}

@@ -1,0 +1,255 @@
+//! The live end of the pipeline: a thread that owns tracks, evidence and incidents, and passes on what follows.
+//!
+//! One thread, so that nothing about incidents is shared: detections and commands come in through one channel,
+//! in order. What is told goes to disk first; when the disk refuses it, it is told all the same, since an alarm
+//! matters more than its record.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base::ids::IncidentId;
+use base::incident::{Alert, AlertType, Incident, IncidentState, Tier};
+use base::input::chain;
+use base::time::{Clock, Micros};
+use base::wire::{IncidentCommand, VERSION};
+use tokio::sync::{Notify, mpsc};
+
+use crate::alert::Queued;
+use crate::detect::desk::Desk;
+use crate::detect::worker::Done;
+use crate::http::Commanded;
+use crate::incident::command::{self, CommandError};
+use crate::incident::{Boost, Change};
+use crate::lake::LakeHandle;
+use crate::ledger::{Entry, Ledger};
+use crate::metrics::{Event, Metrics};
+use crate::pipeline::{Detected, Pipeline};
+use crate::upload::UploadHandle;
+
+/// What comes in.
+#[derive(Debug)]
+pub enum Input {
+    /// A frame that was looked at.
+    Seen(Box<Done>),
+    /// What somebody does with an incident.
+    Commanded(Commanded),
+}
+
+/// Where things go. Nothing here makes the thread wait: an alarm must not stand behind a table.
+pub struct Outputs {
+    /// To the outbox.
+    pub alerts: mpsc::UnboundedSender<Queued>,
+    /// States of incidents for the broker.
+    pub retained: Arc<Retained>,
+    /// Cameras to look at more often.
+    pub boosts: mpsc::Sender<Boost>,
+    /// Rows for the tables.
+    pub lake: LakeHandle,
+    /// Which footage goes to object storage first.
+    pub upload: UploadHandle,
+}
+
+/// Footage this long before and after a sighting goes to object storage first, µs.
+const FOOTAGE_AROUND_US: i64 = 10_000_000;
+
+/// The thread's state.
+pub struct Live {
+    /// Tracks, evidence, incidents.
+    pub pipeline: Pipeline,
+    /// `state.db`.
+    pub ledger: Ledger,
+    /// Where frames wait, to move cameras up.
+    pub desk: Arc<Desk>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where things go.
+    pub out: Outputs,
+}
+
+impl Live {
+    /// Works until the last sender of `inputs` goes.
+    pub fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+        self.count_open();
+        while let Some(input) = inputs.blocking_recv() {
+            match input {
+                Input::Seen(done) => self.seen(*done),
+                Input::Commanded(commanded) => {
+                    let outcome = self.command(&commanded.id, &commanded.command);
+                    if let Err(error) = &outcome {
+                        tracing::warn!(incident = %commanded.id, "command refused: {error}");
+                    }
+                    if let Some(reply) = commanded.reply {
+                        let _ = reply.send(outcome);
+                    }
+                }
+            }
+        }
+        let rows = self.pipeline.finish();
+        self.out.lake.observations(rows);
+    }
+
+    fn seen(&mut self, Done { job, detections }: Done) {
+        let header = &job.header;
+        let picture =
+            Detected { camera: &job.camera, t: header.captured_at, drill: header.drill, detections: &detections };
+        let output = self.pipeline.take(&picture);
+        let opened = |change: &&Change| change.alert == Some(AlertType::Opened);
+        let stills = output.changes.iter().filter(opened).map(|c| (c.after.id.clone(), job.jpeg.clone())).collect();
+        self.tell(output.changes, stills, header.captured_at);
+        for boost in output.boosts {
+            self.boost(boost, header.captured_at);
+        }
+        self.out.lake.observations(output.observations);
+        self.out.lake.analysed(&job.camera, header.captured_at);
+    }
+
+    /// Writes changes down and passes them on. `since`: the capture or command from which latency counts.
+    fn tell(&mut self, changes: Vec<Change>, stills: Vec<(IncidentId, bytes::Bytes)>, since: Micros) {
+        if changes.is_empty() {
+            return;
+        }
+        let (incidents, alerts) = self.told(changes, since);
+        let entry = Entry { incidents, alerts, stills };
+        let queued = self.ledger.commit(&entry).unwrap_or_else(|error| {
+            tracing::error!("incidents cannot be written to disk and are told all the same: {}", chain(&error));
+            entry.alerts.iter().map(|alert| Queued { seq: None, alert: alert.clone() }).collect()
+        });
+        self.pass(entry.incidents, queued);
+    }
+
+    fn told(&self, changes: Vec<Change>, since: Micros) -> (Vec<Incident>, Vec<Alert>) {
+        let at = self.clock.now();
+        let incidents = changes.iter().map(|change| change.after.clone()).collect();
+        let alerts = changes.into_iter().filter_map(|change| {
+            let Change { alert, before, after } = change;
+            alert.map(|kind| Alert { v: VERSION, kind, at, latency_us: at.since(since), before, after })
+        });
+        (incidents, alerts.collect())
+    }
+
+    fn pass(&mut self, incidents: Vec<Incident>, queued: Vec<Queued>) {
+        for queued in queued {
+            let alert = &queued.alert;
+            self.metrics.alerts.get_or_create(&Event { event: alert.kind.as_str() }).inc();
+            if alert.kind == AlertType::Opened {
+                let incident = &alert.after;
+                tracing::warn!(
+                    incident = %incident.id, camera = %incident.camera, label = %incident.label,
+                    species = incident.species.as_ref().map(tracing::field::display),
+                    danger = incident.danger, zone = incident.zone.as_ref().map(tracing::field::display),
+                    drill = incident.drill, "an animal is out"
+                );
+            }
+            let _ = self.out.alerts.send(queued);
+        }
+        for incident in incidents {
+            if incident.state == IncidentState::Resolved {
+                self.out.lake.incident(incident.clone());
+            } else {
+                let around_us = FOOTAGE_AROUND_US;
+                let (from, until) = (incident.updated_at.plus_us(-around_us), incident.updated_at.plus_us(around_us));
+                self.out.upload.prioritise(incident.camera.clone(), from, until);
+            }
+            self.out.retained.put(incident);
+        }
+        self.count_open();
+    }
+
+    fn count_open(&mut self) {
+        let open = self.pipeline.book().open().filter(|i| i.tier == Tier::Escape).count();
+        self.metrics.incidents_open.set(open as i64);
+    }
+
+    fn boost(&self, boost: Boost, captured_at: Micros) {
+        // Frames carry their agent's time, the desk has ours.
+        let until = self.clock.now().plus_us(boost.until.since(captured_at));
+        self.desk.raise(&boost.camera, until, boost.sees_it);
+        let _ = self.out.boosts.try_send(boost);
+    }
+
+    fn command(&mut self, id: &IncidentId, command: &IncidentCommand) -> Result<Incident, CommandError> {
+        let stored = |error: rusqlite::Error| {
+            tracing::error!("state.db cannot be used: {}", chain(&error));
+            CommandError::Store
+        };
+        let in_book = self.pipeline.book().get(id).filter(|i| i.tier == Tier::Escape).cloned();
+        let before = match in_book {
+            Some(incident) => incident,
+            None => self.ledger.get(id).map_err(stored)?.ok_or_else(|| CommandError::Unknown(id.clone()))?,
+        };
+        let mut after = before.clone();
+        let Some(kind) = command::apply(&mut after, command)? else { return Ok(after) };
+        let change = Change { alert: Some(kind), before: Some(before), after: after.clone() };
+        let (incidents, alerts) = self.told(vec![change], self.clock.now());
+        let entry = Entry { incidents, alerts, stills: Vec::new() };
+        // A command that is not on disk would be forgotten by a restart: whoever gave it must know.
+        let queued = self.ledger.commit(&entry).map_err(stored)?;
+        self.pipeline.book().replace(&after);
+        self.pass(entry.incidents, queued);
+        Ok(after)
+    }
+}
+
+/// States of incidents for the broker, where each is retained: the newest state of each, until it is published.
+/// All are published again on a new connection, since a broker may forget.
+#[derive(Debug, Default)]
+pub struct Retained {
+    states: Mutex<BTreeMap<IncidentId, (Incident, bool)>>,
+    changed: Notify,
+}
+
+/// So many resolved incidents are published again on a new connection.
+const MOST_RESOLVED: usize = 100;
+
+impl Retained {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<IncidentId, (Incident, bool)>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new state.
+    pub fn put(&self, incident: Incident) {
+        let mut states = self.lock();
+        states.insert(incident.id.clone(), (incident, true));
+        let resolved = |i: &Incident| i.state == IncidentState::Resolved;
+        while states.values().filter(|(i, due)| resolved(i) && !due).count() > MOST_RESOLVED {
+            let oldest = states.iter().find(|(_, (i, due))| resolved(i) && !due).map(|(id, _)| id.clone());
+            oldest.map(|id| states.remove(&id));
+        }
+        drop(states);
+        self.changed.notify_one();
+    }
+
+    /// Everything has to be published again.
+    pub fn all_due(&self) {
+        self.lock().values_mut().for_each(|(_, due)| *due = true);
+        self.changed.notify_one();
+    }
+
+    /// The next state to publish; waits for one.
+    pub async fn next(&self) -> Incident {
+        loop {
+            let next = self.lock().values_mut().find(|(_, due)| *due).map(|(incident, due)| {
+                *due = false;
+                incident.clone()
+            });
+            match next {
+                Some(incident) => return incident,
+                None => self.changed.notified().await,
+            }
+        }
+    }
+
+    /// A state could not be published.
+    pub fn failed(&self, id: &IncidentId) {
+        if let Some((_, due)) = self.lock().get_mut(id) {
+            *due = true;
+        }
+    }
+
+    /// Whether something waits to be published.
+    pub fn is_due(&self) -> bool {
+        self.lock().values().any(|(_, due)| *due)
+    }
+}

@@ -1,0 +1,130 @@
+//! Pure: from the detections of one picture to incidents: track, judge and incident as one. Live work and
+//! replay both go through here, so that what is measured is what runs.
+//!
+//! Invariants: time comes with the pictures alone; pictures of a camera come in order; the same pictures give
+//! the same output.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::ids::{CameraId, EnclosureId};
+use base::incident::Incident;
+use base::observation::{Observation, ObservationSource};
+use base::site::Site;
+use base::time::Micros;
+use vision::observe::Observer;
+use vision::{Detection, ModelCard, Tracker, TrackerParams};
+
+use crate::incident::{self, Book, Boost, Change, IdSource, Sight};
+use crate::judge;
+
+/// What was detected in one picture.
+#[derive(Debug)]
+pub struct Detected<'a> {
+    /// Whose picture.
+    pub camera: &'a CameraId,
+    /// When it was captured.
+    pub t: Micros,
+    /// It carries a synthetic animal.
+    pub drill: bool,
+    /// What is in it.
+    pub detections: &'a [Detection],
+}
+
+/// What follows from one picture.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// What happened to incidents.
+    pub changes: Vec<Change>,
+    /// Cameras to look at more often.
+    pub boosts: Vec<Boost>,
+    /// Rows for the table.
+    pub observations: Vec<Observation>,
+}
+
+/// All that is remembered of one camera.
+struct Camera {
+    tracker: Tracker,
+    lane: judge::Lane,
+    observer: Observer,
+    homes: BTreeMap<u64, EnclosureId>,
+}
+
+/// Tracks, judges and keeps incidents for all cameras of a site.
+pub struct Pipeline {
+    site: Arc<Site>,
+    card: Arc<ModelCard>,
+    judge: judge::Params,
+    cameras: BTreeMap<CameraId, Camera>,
+    book: Book,
+}
+
+impl Pipeline {
+    /// A pipeline that has seen nothing.
+    pub fn new(site: Arc<Site>, card: Arc<ModelCard>, judge: judge::Params, ids: IdSource) -> Self {
+        let book = Book::new(Arc::clone(&site), incident::Params::default(), ids);
+        Self { site, card, judge, cameras: BTreeMap::new(), book }
+    }
+
+    /// The incidents.
+    pub fn book(&mut self) -> &mut Book {
+        &mut self.book
+    }
+
+    /// Takes over incidents from before a restart.
+    pub fn load(&mut self, incidents: Vec<Incident>) {
+        self.book.load(incidents);
+    }
+
+    /// Takes in one picture.
+    pub fn take(&mut self, picture: &Detected<'_>) -> Output {
+        let Self { site, card, judge, cameras, book } = self;
+        let camera = cameras.entry(picture.camera.clone()).or_insert_with(|| Camera::new(picture.camera, card));
+        let tracks = camera.tracker.update(picture.t, picture.detections);
+        let ended = camera.tracker.take_ended();
+        camera.lane.end(&ended);
+        ended.iter().for_each(|track| drop(camera.homes.remove(&track.id)));
+        let verdicts = camera.lane.judge(judge, site, card, picture.camera, picture.t, &tracks);
+        let sights: Vec<Sight> = verdicts
+            .into_iter()
+            .filter_map(|verdict| {
+                let track = tracks.iter().find(|track| track.id == verdict.track)?;
+                if let Some(home) = verdict.at.home {
+                    camera.homes.insert(track.id, home);
+                }
+                Some(Sight {
+                    track: track.id,
+                    first_seen: track.first_seen,
+                    rect: track.rect,
+                    velocity: track.velocity,
+                    tier: verdict.tier,
+                    moved: verdict.moved,
+                    looks_animal: verdict.looks_animal,
+                    confidence: verdict.confidence,
+                    zone: verdict.at.zone,
+                    home: camera.homes.get(&track.id).cloned(),
+                    scores: verdict.scores,
+                })
+            })
+            .collect();
+        let changes = book.observe(picture.camera, picture.t, picture.drill, &sights);
+        let observations = camera.observer.update(site, card, picture.t, &tracks);
+        Output { changes, boosts: book.boosts(picture.t), observations }
+    }
+
+    /// The rows that still wait for their second to be over, at the end.
+    pub fn finish(&mut self) -> Vec<Observation> {
+        self.cameras.values_mut().flat_map(|camera| camera.observer.finish()).collect()
+    }
+}
+
+impl Camera {
+    fn new(id: &CameraId, card: &ModelCard) -> Self {
+        Self {
+            tracker: Tracker::new(TrackerParams::for_card(card)),
+            lane: judge::Lane::default(),
+            observer: Observer::new(id.clone(), card.name.clone(), ObservationSource::Live),
+            homes: BTreeMap::new(),
+        }
+    }
+}

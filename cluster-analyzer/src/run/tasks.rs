@@ -1,0 +1,171 @@
+//! The loops between channels and connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::site::Site;
+use base::stop::Stop;
+use base::time::Clock;
+use base::topic::Topic;
+use base::wire::{AnalyzerStatus, Control, ControlAction, Form as _, VERSION};
+use tokio::sync::mpsc;
+
+use crate::archive::{AckOut, ArchiveHandle, SegmentChunk};
+use crate::detect::desk::{Desk, Job};
+use crate::http::Commanded;
+use crate::incident::Boost;
+use crate::ingest::Message;
+use crate::ingest::mqtt::{Link, PublishError};
+use crate::live::{Input, Retained};
+use crate::metrics::{Metrics, OfCamera};
+use crate::schedule::Motion;
+use crate::view::{LastFrame, Refused, View};
+
+/// Frames a second that a boosted agent sends.
+const BOOST_FPS: f64 = 10.0;
+/// How often the analyzer says how it does.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+
+/// What taking frames and statuses in needs.
+pub(super) struct Taker {
+    pub(super) site: Arc<Site>,
+    pub(super) view: Arc<View>,
+    pub(super) desk: Arc<Desk>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// Frames to the desk, statuses to the view, commands to the incidents.
+pub(super) async fn take_urgent(mut messages: mpsc::Receiver<Message>, taker: Taker, inputs: mpsc::Sender<Input>) {
+    while let Some(message) = messages.recv().await {
+        match message {
+            Message::Frame(camera, header, jpeg) => taker.frame(camera, header, jpeg),
+            Message::Status(camera, status) => {
+                if !taker.view.status(&camera, *status) {
+                    taker.metrics.reject(Refused::TooMany.reason());
+                }
+            }
+            Message::Command(id, command) => {
+                let commanded = Commanded { id, command, reply: None };
+                let _ = inputs.send(Input::Commanded(commanded)).await;
+            }
+            Message::Chunk(..) => taker.metrics.reject("bad_topic"),
+        }
+    }
+}
+
+impl Taker {
+    fn frame(&self, camera: base::ids::CameraId, header: base::wire::FrameHeader, jpeg: bytes::Bytes) {
+        let received_at = self.clock.now();
+        let frame = LastFrame { header: header.clone(), jpeg: jpeg.clone(), received_at };
+        if let Err(refused) = self.view.frame(&camera, frame) {
+            return self.metrics.reject(refused.reason());
+        }
+        let of_camera = OfCamera { camera: camera.to_string() };
+        self.metrics.frames_received.get_or_create(&of_camera).inc();
+        let motion = Motion::of(&self.site, &camera, &header.motion);
+        if self.desk.put(Job { camera, header, jpeg, received_at }, motion).is_some() {
+            self.metrics.frames_superseded.get_or_create(&of_camera).inc();
+        }
+        self.metrics.frames_waiting.set(self.desk.waiting() as i64);
+    }
+}
+
+/// Footage to the archive, which holds this up when the disk is behind.
+pub(super) async fn take_footage(mut messages: mpsc::Receiver<Message>, archive: ArchiveHandle) {
+    while let Some(message) = messages.recv().await {
+        if let Message::Chunk(camera, id, header, payload) = message
+            && !archive.offer(SegmentChunk { camera, id, header, payload }).await
+        {
+            return;
+        }
+    }
+}
+
+/// Commands of the page to the incidents.
+pub(super) async fn forward_commands(mut commands: mpsc::Receiver<Commanded>, inputs: mpsc::Sender<Input>) {
+    while let Some(commanded) = commands.recv().await {
+        if inputs.send(Input::Commanded(commanded)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Boosts to agents. One that cannot be told now is of no use later: the next one comes in seconds.
+pub(super) async fn tell_boosts(link: Link, mut boosts: mpsc::Receiver<Boost>, clock: Arc<dyn Clock>) {
+    while let Some(boost) = boosts.recv().await {
+        let control = Control { v: VERSION, expires_at: boost.until, action: ControlAction::Boost { fps: BOOST_FPS } };
+        let expiry = Duration::from_micros(boost.until.since(clock.now()).max(0) as u64);
+        if let Err(error) =
+            link.publish(&Topic::Control(boost.camera.clone()), control.to_json(), false, Some(expiry)).await
+        {
+            tracing::debug!(camera = %boost.camera, "boost not told: {error}");
+        }
+    }
+}
+
+/// Acknowledgements to agents. One that is lost is given again, when the agent sends the segment again.
+pub(super) async fn tell_acks(link: Link, mut acks: mpsc::Receiver<AckOut>, metrics: Arc<Metrics>) {
+    while let Some(AckOut { camera, ack }) = acks.recv().await {
+        match link.publish(&Topic::SegmentAck(camera.clone()), ack.to_json(), false, None).await {
+            Ok(()) => drop(metrics.segments_acked.inc_by(ack.ids.len() as u64)),
+            Err(error) => tracing::debug!(%camera, "acknowledgement not told: {error}"),
+        }
+    }
+}
+
+/// States of incidents, retained at the broker; all of them again on each new connection. Before it ends it
+/// tells what is still due, unless the broker is gone.
+pub(super) async fn tell_incidents(link: Link, retained: Arc<Retained>, mut end: Stop) {
+    let mut connected = link.connected();
+    loop {
+        if !*connected.borrow_and_update() {
+            tokio::select! {
+                changed = connected.changed() => if changed.is_err() { return },
+                () = end.asked() => return,
+            }
+            retained.all_due();
+            continue;
+        }
+        if end.is_asked() && !retained.is_due() {
+            return;
+        }
+        let incident = tokio::select! {
+            incident = retained.next() => incident,
+            _ = connected.changed() => continue,
+            () = end.asked(), if !end.is_asked() => continue,
+        };
+        let topic = Topic::Incident(incident.id.clone());
+        if let Err(error) = link.publish(&topic, incident.to_json(), true, None).await {
+            tracing::debug!(incident = %incident.id, "state not told: {error}");
+            retained.failed(&incident.id);
+            if end.is_asked() {
+                return;
+            }
+            if error != PublishError::Offline {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// How the analyzer does, retained: on each new connection, every few seconds, and a goodbye at the end.
+pub(super) async fn tell_status(link: Link, status: impl Fn() -> AnalyzerStatus, mut end: Stop) {
+    let mut connected = link.connected();
+    let tell = async |status: AnalyzerStatus| {
+        if let Err(error) = link.publish(&Topic::AnalyzerStatus, status.to_json(), true, None).await {
+            tracing::debug!("status not told: {error}");
+        }
+    };
+    loop {
+        if *connected.borrow_and_update() {
+            tell(status()).await;
+        }
+        tokio::select! {
+            changed = connected.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(STATUS_EVERY) => {}
+            () = end.asked() => break,
+        }
+    }
+    tell(AnalyzerStatus { online: false, ..status() }).await;
+}
