@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 pub fn init() {
     let filter = EnvFilter::try_from_env("PADDOCK_LOG").unwrap_or_else(|_| {
         EnvFilter::new(
-            "info,rumqttc=warn,aws=warn,hyper=warn,deltalake=warn,delta_kernel=warn,buoyant_kernel=off,ort=warn,object_store=warn",
+            "info,rumqttc=warn,aws=warn,hyper=warn,deltalake=warn,delta_kernel=warn,buoyant_kernel=warn,buoyant_kernel=off,ort=warn,object_store=warn",
         )
     });
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -80,7 +80,7 @@ impl Common {
     pub fn with_analysis(args: &AnalyzeArgs, cores: usize) -> Result<(Self, Analysis), TrendError> {
         let (common, file) = merge(&args.place, read_file(args.place.config.as_deref())?)?;
         let fps = args.fps.or(file.fps).unwrap_or(DEFAULT_FPS);
-        if !(fps.is_finite() && 0.01 <= fps && fps <= 120.0) {
+        if !(0.01..=120.0).contains(&fps) {
             return Err(input(format!("--fps is {fps}, but must be 0.01 to 120 pictures per second of footage")));
         }
         let workers = args.workers.or(file.workers).unwrap_or(cores);

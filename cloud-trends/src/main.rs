@@ -12,7 +12,7 @@ fn main() {
     let code = match cloud_trends::run::command(&cli) {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("error: {}", base::input::chain(&error));
+            eprintln!("error: {}", cloud_trends::error::sentence(&error));
             error.exit_code()
         }
     };

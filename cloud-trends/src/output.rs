@@ -192,7 +192,7 @@ impl Document {
         }
         let sheets = std::iter::once(&self.main).chain(&self.others);
         // A report without rows says so in its notes; a query shows its columns all the same.
-        for sheet in sheets.filter(|s| !s.columns.is_empty() && !(s.rows.is_empty() && !self.title.is_empty())) {
+        for sheet in sheets.filter(|s| !s.columns.is_empty() && (!s.rows.is_empty() || self.title.is_empty())) {
             sheet.table(text);
             text.push('\n');
         }

@@ -34,6 +34,10 @@ pub struct Animal {
 pub const FOUR_LEGGED: &[&str] =
     &["cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "teddy bear"];
 
+/// The same without the zebra, so that where both live a zebra is called one.
+const FOUR_LEGGED_BUT_ZEBRA: &[&str] =
+    &["cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "giraffe", "teddy bear"];
+
 /// A Sumatran tiger. Seen: 0.75, 0.88, 1.00.
 pub const TIGER: Animal = Animal {
     species: "tiger",
@@ -58,7 +62,7 @@ pub const LION: Animal = Animal {
     stride_m: 1.3,
     danger: "red",
     free_roaming: false,
-    looks_like: FOUR_LEGGED,
+    looks_like: FOUR_LEGGED_BUT_ZEBRA,
     grass_at_feet: false,
 };
 

@@ -16,10 +16,20 @@ pub struct StoreConfig {
     pub region: String,
     /// The bucket; footage lies under `footage/`, tables under `tables/`.
     pub bucket: String,
-    /// Access key id.
+    /// Access key id; where it is left out, `PADDOCK_S3_ACCESS_KEY` of the environment.
+    #[serde(default = "access_key_of_environment")]
     pub access_key: String,
-    /// Secret access key.
+    /// Secret access key; where it is left out, `PADDOCK_S3_SECRET_KEY` of the environment.
+    #[serde(default = "secret_key_of_environment")]
     pub secret_key: String,
+}
+
+fn access_key_of_environment() -> String {
+    std::env::var("PADDOCK_S3_ACCESS_KEY").unwrap_or_default()
+}
+
+fn secret_key_of_environment() -> String {
+    std::env::var("PADDOCK_S3_SECRET_KEY").unwrap_or_default()
 }
 
 fn default_region() -> String {
@@ -27,6 +37,20 @@ fn default_region() -> String {
 }
 
 impl StoreConfig {
+    /// What is missing, as one sentence.
+    ///
+    /// # Errors
+    /// No bucket or no keys.
+    pub fn check(&self) -> Result<(), String> {
+        let empty = |key: &str, how: &str| Err(format!("key `store.{key}` is empty; {how}"));
+        match self {
+            Self { bucket, .. } if bucket.is_empty() => empty("bucket", "name the bucket"),
+            Self { access_key, .. } if access_key.is_empty() => empty("access_key", "set it or PADDOCK_S3_ACCESS_KEY"),
+            Self { secret_key, .. } if secret_key.is_empty() => empty("secret_key", "set it or PADDOCK_S3_SECRET_KEY"),
+            _ => Ok(()),
+        }
+    }
+
     /// Where it is, in words.
     pub fn place(&self) -> String {
         match &self.endpoint {

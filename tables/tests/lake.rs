@@ -1,6 +1,8 @@
 //! The lake over a local folder and over a real S3 server: nothing lost, nothing doubled, and each mistake in
 //! one sentence.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod weed;
 
 use base::ids::{CameraId, SegmentId, SiteId};

@@ -15,8 +15,12 @@ use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{DisconnectReasonCode, Filter, LastWill, Packet, PublishProperties};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::config::BrokerUrl;
+
+/// A connection that lasted so long was a good one. Two agents of the same name throw each other out at once.
+const STEADY: Duration = Duration::from_secs(5);
 
 /// How one connection is made.
 #[derive(Debug, Clone)]
@@ -165,13 +169,14 @@ impl Pump {
         let mut backoff = Backoff::default();
         for epoch in 1.. {
             let (client, eventloop) = AsyncClient::new(self.mqtt_options(), self.options.queue);
-            let (why, was_up) = self.connection(epoch, client, eventloop).await;
+            let begun = Instant::now();
+            let why = self.connection(epoch, client, eventloop).await;
             let had_it = self.up.send_replace(None).is_some();
             if (had_it && self.events.send(LinkEvent::Down).await.is_err()) || *self.leaving.borrow() {
                 return;
             }
             self.say(why);
-            if was_up {
+            if begun.elapsed() > STEADY {
                 backoff.reset();
             }
             tokio::select! {
@@ -181,25 +186,23 @@ impl Pump {
         }
     }
 
-    /// One connection from its making to its end: why it ended, and whether it ever was one.
-    async fn connection(&mut self, epoch: u64, client: AsyncClient, mut eventloop: EventLoop) -> (String, bool) {
+    /// One connection from its making to its end: why it ended.
+    async fn connection(&mut self, epoch: u64, client: AsyncClient, mut eventloop: EventLoop) -> String {
         // rumqttc waits for a full socket without looking at the time: a dead network would hold it for the
         // system's 15 minutes. While it is alive there is an event at every keep-alive.
         let patience = self.options.keep_alive * 5 / 2;
-        let mut was_up = false;
         loop {
             let event = match tokio::time::timeout(patience, eventloop.poll()).await {
                 Ok(Ok(event)) => event,
-                Ok(Err(error)) => return (reason(&error), was_up),
-                Err(_) => return (format!("it has taken nothing for {} s", patience.as_secs()), was_up),
+                Ok(Err(error)) => return reason(&error),
+                Err(_) => return format!("it has taken nothing for {} s", patience.as_secs()),
             };
             let event = match event {
                 Event::Incoming(Packet::ConnAck(_)) => {
                     let filters = self.options.subscriptions.iter().map(|topic| Filter::new(topic, QoS::AtLeastOnce));
                     if client.try_subscribe_many(filters).is_err() {
-                        return ("it could not be asked for messages".into(), was_up);
+                        return "it could not be asked for messages".into();
                     }
-                    was_up = true;
                     self.say_up();
                     self.up.send_replace(Some(Up { epoch, client: client.clone() }));
                     LinkEvent::Up
@@ -210,11 +213,11 @@ impl Pump {
                 },
                 Event::Incoming(Packet::PubAck(_)) => LinkEvent::Acknowledged,
                 Event::Outgoing(Outgoing::Publish(0)) => LinkEvent::Written,
-                Event::Outgoing(Outgoing::Disconnect) => return ("left".into(), was_up),
+                Event::Outgoing(Outgoing::Disconnect) => return "left".into(),
                 _ => continue,
             };
             if self.events.send(event).await.is_err() {
-                return ("nobody listens".into(), was_up);
+                return "nobody listens".into();
             }
         }
     }

@@ -83,9 +83,10 @@ impl Window {
         self.flights.retain(|id, _| !ids.contains(id));
     }
 
-    /// The connection is new: everything goes again, in order.
+    /// The connection is new: everything goes again, in order, and who is gone will be said anew.
     pub fn again(&mut self) {
         self.flights.clear();
+        self.peer_gone = false;
     }
 
     /// Whether whoever stores footage is there; when they come back, everything goes again.

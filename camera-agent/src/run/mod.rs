@@ -34,7 +34,7 @@ const STATUS_EVERY: Duration = Duration::from_secs(5);
 /// And not more often than this.
 const STATUS_GAP: Duration = Duration::from_millis(200);
 /// How long a stop waits for the last segment to be cut and kept.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(8);
 /// And then for acknowledgements.
 const ACK_GRACE: Duration = Duration::from_secs(3);
 /// And then for the farewell.
@@ -178,11 +178,9 @@ impl Agent {
             _ = view.wait_for(|_| false) => return Outcome::Died,
         };
         if ended {
-            let waiting = config.drain_timeout.as_secs_f64();
-            tracing::info!("all footage is kept; waiting up to {waiting} s until it is acknowledged");
             let drained = tokio::select! {
                 () = stop.asked() => None,
-                drained = timeout(config.drain_timeout, self.drained()) => Some(drained.is_ok()),
+                drained = self.drain(config.drain_timeout) => Some(drained),
             };
             if let Some(drained) = drained {
                 let now = self.spool.view().borrow().status.clone();
@@ -206,6 +204,14 @@ impl Agent {
             let _ = timeout(ACK_GRACE, self.drained()).await;
         }
         Outcome::Stopped
+    }
+
+    /// Waits until all footage is kept, however slow the disk is, and then so long for its acknowledgement;
+    /// whether it came.
+    async fn drain(&self, patience: Duration) -> bool {
+        let _ = self.spool.view().wait_for(|view| view.complete).await;
+        tracing::info!("all footage is kept; waiting up to {} s until it is acknowledged", patience.as_secs_f64());
+        timeout(patience, self.drained()).await.is_ok()
     }
 
     /// Waits until no footage waits and none will come.

@@ -225,7 +225,7 @@ fn a_stop_keeps_the_last_segment_and_says_goodbye() {
     let asked = std::time::Instant::now();
     agent.signal("TERM");
     assert_eq!(agent.wait(), Some(0));
-    assert!(asked.elapsed().as_secs() < 8);
+    assert!(asked.elapsed().as_secs() < 14);
     let (meta, _) = peer.wait_segments(1).remove(0);
     assert!(meta.frames > 10 && meta.duration_us < 30_000_000, "{meta:?}");
     peer.wait_status("a goodbye", |s| !s.online && s.at.is_some());

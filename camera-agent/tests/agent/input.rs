@@ -72,7 +72,7 @@ fn a_wrong_broker_address_is_retried_and_said_once() {
     agent.signal("TERM");
     let asked = std::time::Instant::now();
     assert_eq!(agent.wait(), Some(0));
-    assert!(asked.elapsed().as_secs() < 5, "nobody acknowledges: no reason to wait");
+    assert!(asked.elapsed().as_secs() < 9, "nobody acknowledges: no reason to wait");
 }
 
 #[test]

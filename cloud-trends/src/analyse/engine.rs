@@ -107,7 +107,7 @@ mod tests {
             let outcome = |f: &Footage| SegmentOutcome {
                 segment: f.id.clone(),
                 outcome: if f.bytes == 0 { Outcome::Failed("empty".into()) } else { Outcome::Ok },
-                pictures: 20,
+                frames_decoded: 20,
                 cpu_us: 7,
             };
             let observations = footage.iter().map(|f| observation(camera, f)).collect();
@@ -190,7 +190,7 @@ mod tests {
             outcomes.iter().map(|o| &o.outcome).collect::<Vec<_>>(),
             [&Outcome::Ok, &Outcome::Failed("empty".into())]
         );
-        assert_eq!((outcomes[0].pictures, outcomes[0].cpu_us), (20, 7));
+        assert_eq!((outcomes[0].frames_decoded, outcomes[0].cpu_us), (20, 7));
         assert_eq!(answers[1].result.clone().unwrap_err(), Outage("the store is away".into()));
     }
 

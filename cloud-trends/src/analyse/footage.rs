@@ -16,6 +16,7 @@ use vision::{ImageRef, Model, ModelCard, ModelError, ModelOptions};
 use super::follow::{Follower, Look};
 use super::sample::Sampler;
 use super::{Analyser, Findings, Outage, Progress, SegmentOutcome};
+use crate::error::sentence;
 use crate::plan::Footage;
 use crate::settings::Settings;
 
@@ -70,7 +71,7 @@ impl FootageAnalyser {
     fn take_model(&self) -> Result<Model, Outage> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let opened = idle.map_or_else(|| Model::open(&self.model_dir, &ModelOptions::default()), Ok);
-        opened.map_err(|error| Outage(base::input::chain(&error)))
+        opened.map_err(|error| Outage(sentence(&error)))
     }
 
     fn fetch(&self, footage: Option<&Footage>) -> Option<Fetched> {
@@ -90,16 +91,16 @@ impl FootageAnalyser {
             let began_us = thread_cpu_us();
             let looked =
                 self.received(fetched, segment).and_then(|bytes| self.look(model, &mut sampler, segment, bytes));
-            let (outcome, pictures) = match looked {
-                Ok(looks) => {
+            let (outcome, frames_decoded) = match looked {
+                Ok((looks, frames_decoded)) => {
                     follower.see(&looks);
-                    (Outcome::Ok, looks.len() as u64)
+                    (Outcome::Ok, frames_decoded)
                 }
                 Err(Fault::Segment(why)) => (Outcome::Failed(why), 0),
                 Err(Fault::Outage(outage)) => return Err(outage),
             };
             let cpu_us = thread_cpu_us() - began_us;
-            outcomes.push(SegmentOutcome { segment: segment.id.clone(), outcome, pictures, cpu_us });
+            outcomes.push(SegmentOutcome { segment: segment.id.clone(), outcome, frames_decoded, cpu_us });
             self.progress.add(segment.duration_us);
         }
         Ok(Findings { observations: follower.finish(), outcomes })
@@ -111,7 +112,7 @@ impl FootageAnalyser {
         let got = self.runtime.block_on(fetched).map_err(|e| Fault::Outage(Outage(e.to_string())))?;
         let bytes = got.map_err(|error| match error {
             TableError::NoObject { .. } => Fault::Segment("the object is missing".into()),
-            other => Fault::Outage(Outage(base::input::chain(&other))),
+            other => Fault::Outage(Outage(sentence(&other))),
         })?;
         if bytes.len() as u64 != segment.bytes {
             let (has, wanted) = (bytes.len(), segment.bytes);
@@ -123,15 +124,15 @@ impl FootageAnalyser {
         Ok(bytes)
     }
 
-    /// What is in the segment's pictures. All or nothing: a segment that fails half way leaves no rows.
+    /// What is in the segment's pictures, and how many frames were decoded for it. All or nothing: a segment that fails half way leaves no rows.
     fn look(
         &self,
         model: &mut Model,
         sampler: &mut Sampler,
         segment: &Footage,
         bytes: bytes::Bytes,
-    ) -> Result<Vec<Look>, Fault> {
-        let undecodable = |e: media::MediaError| Fault::Segment(format!("not decodable: {}", base::input::chain(&e)));
+    ) -> Result<(Vec<Look>, u64), Fault> {
+        let undecodable = |e: media::MediaError| Fault::Segment(format!("not decodable: {}", sentence(&e)));
         let side = self.card.input.width.max(self.card.input.height);
         let options = ReadOptions { max_side: Some(side), ..ReadOptions::default() };
         let mut reader = SegmentReader::open_with(bytes, options).map_err(undecodable)?;
@@ -146,8 +147,8 @@ impl FootageAnalyser {
             let picture = frame.bgr(Some(side));
             let image = ImageRef { width: picture.width, height: picture.height, bgr: &picture.bgr };
             let detections = model.detect(image).map_err(|e| match e {
-                ModelError::Run { .. } => Fault::Outage(Outage(base::input::chain(&e))),
-                other => Fault::Segment(format!("not analysable: {}", base::input::chain(&other))),
+                ModelError::Run { .. } => Fault::Outage(Outage(sentence(&e))),
+                other => Fault::Segment(format!("not analysable: {}", sentence(&other))),
             })?;
             looks.push(Look { t, detections });
         }
@@ -155,7 +156,7 @@ impl FootageAnalyser {
             return Err(Fault::Segment("not decodable: it holds no picture".into()));
         }
         *sampler = sampling;
-        Ok(looks)
+        Ok((looks, decoded))
     }
 }
 

@@ -122,7 +122,7 @@ fn outcome_fields() -> Fields {
     Fields::from(vec![
         Field::new("segment", DataType::Utf8, false),
         Field::new("failure", DataType::Utf8, true),
-        Field::new("pictures", DataType::Int64, false),
+        Field::new("frames_decoded", DataType::Int64, false),
         Field::new("cpu_us", DataType::Int64, false),
     ])
 }
@@ -202,7 +202,7 @@ fn encode(site: &SiteId, answers: &[std::result::Result<Findings, Outage>]) -> R
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(outcomes.iter().map(|o| o.segment.as_str()))),
         Arc::new(failures.collect::<StringArray>()),
-        Arc::new(Int64Array::from_iter_values(outcomes.iter().map(|o| o.pictures as i64))),
+        Arc::new(Int64Array::from_iter_values(outcomes.iter().map(|o| o.frames_decoded as i64))),
         Arc::new(Int64Array::from_iter_values(outcomes.iter().map(|o| o.cpu_us))),
     ];
     let outcomes = StructArray::try_new(outcome_fields(), columns, None)?;
@@ -246,13 +246,13 @@ fn decode_outcomes(values: &dyn Array) -> Option<Vec<SegmentOutcome>> {
     let text = |name: &str| values.column_by_name(name)?.as_string_opt::<i32>();
     let number = |name: &str| values.column_by_name(name)?.as_primitive_opt::<Int64Type>();
     let (segments, failures) = (text("segment")?, text("failure")?);
-    let (pictures, cpu_us) = (number("pictures")?, number("cpu_us")?);
+    let (frames, cpu_us) = (number("frames_decoded")?, number("cpu_us")?);
     let one = |i: usize| {
         let failed = failures.is_valid(i).then(|| Outcome::Failed(failures.value(i).to_owned()));
         Some(SegmentOutcome {
             segment: SegmentId::new(segments.value(i)).ok()?,
             outcome: failed.unwrap_or(Outcome::Ok),
-            pictures: u64::try_from(pictures.value(i)).ok()?,
+            frames_decoded: u64::try_from(frames.value(i)).ok()?,
             cpu_us: cpu_us.value(i),
         })
     };

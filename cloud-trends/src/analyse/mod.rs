@@ -24,8 +24,8 @@ pub struct SegmentOutcome {
     pub segment: SegmentId,
     /// How.
     pub outcome: Outcome,
-    /// Pictures that were analysed.
-    pub pictures: u64,
+    /// Frames decoded.
+    pub frames_decoded: u64,
     /// Time spent on it by the analysing thread, µs.
     pub cpu_us: i64,
 }

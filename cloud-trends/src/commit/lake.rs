@@ -45,7 +45,7 @@ impl Committer {
     }
 
     /// The first of the two commits.
-    async fn observations(&self, rows: RecordBatch, note: &Note) -> Result<FencedAppend, TableError> {
+    pub(crate) async fn observations(&self, rows: RecordBatch, note: &Note) -> Result<FencedAppend, TableError> {
         let commit = Fenced {
             txn: Txn { app_id: note.batch.clone(), version: 1 },
             fence: Txn { app_id: note.window.clone(), version: note.generation },
@@ -114,7 +114,7 @@ mod tests {
         let open = segments.iter().map(|i| footage(*i)).collect();
         let batch: Batch = batches(&site(), &settings, open, &Generations::new()).remove(0);
         let outcome =
-            |f: &Footage| SegmentOutcome { segment: f.id.clone(), outcome: Outcome::Ok, pictures: 8, cpu_us: 9 };
+            |f: &Footage| SegmentOutcome { segment: f.id.clone(), outcome: Outcome::Ok, frames_decoded: 8, cpu_us: 9 };
         let outcomes: Vec<_> = batch.footage.iter().map(outcome).collect();
         let rows: Vec<_> = batch.footage.iter().map(|f| observation(f.start)).collect();
         let signature =

@@ -54,8 +54,8 @@ pub struct NotedSegment {
     /// Why it has no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// Pictures analysed.
-    pub pictures: u64,
+    /// Frames decoded.
+    pub frames_decoded: u64,
     /// Time spent, µs.
     pub cpu_us: i64,
 }
@@ -71,7 +71,7 @@ impl Note {
                 Outcome::Ok => None,
                 Outcome::Failed(why) => Some(why.clone()),
             },
-            pictures: outcome.pictures,
+            frames_decoded: outcome.frames_decoded,
             cpu_us: outcome.cpu_us,
         });
         Self {
@@ -97,7 +97,7 @@ impl Note {
             batch: self.batch.clone(),
             analysed_at: self.signature.analysed_at,
             outcome: segment.failure.clone().map_or(Outcome::Ok, Outcome::Failed),
-            frames_decoded: segment.pictures,
+            frames_decoded: segment.frames_decoded,
             cpu_us: segment.cpu_us,
         };
         self.segments.iter().map(row).collect()
@@ -136,7 +136,7 @@ mod tests {
         let outcome = |id: &str, outcome| SegmentOutcome {
             segment: SegmentId::new(id).unwrap(),
             outcome,
-            pictures: 8,
+            frames_decoded: 8,
             cpu_us: 9,
         };
         let fence = Fence { window: "w".into(), generation: 2 };

@@ -108,7 +108,10 @@ pub struct Row {
     pub coverage: f64,
 }
 
-type BySecondsPerDay<K> = BTreeMap<K, BTreeMap<Date, f64>>;
+/// Each track by its name: from when to when, and the group in which it began.
+type Tracks<'a> = BTreeMap<&'a str, (Span, usize)>;
+
+type SecondsPerDay<K> = BTreeMap<K, BTreeMap<Date, f64>>;
 
 /// Rows by `by`, or one row a group where it is `None`; in order of bucket, then group. Buckets in which a group's
 /// camera has no analysed footage are left out, those in which the group was not seen are not.
@@ -117,12 +120,12 @@ pub fn rows(facts: &Facts, calendar: &Calendar, by: Option<By>) -> Vec<Row> {
         let local = calendar.local(t);
         (Bucket::of(by, local), local.date)
     };
-    let mut seen: BySecondsPerDay<(usize, Bucket)> = BTreeMap::new();
+    let mut seen: SecondsPerDay<(usize, Bucket)> = BTreeMap::new();
     for item in &facts.seen {
         let (bucket, date) = bucket(item.bin);
         *seen.entry((item.group, bucket)).or_default().entry(date).or_default() += item.seconds;
     }
-    let mut covered: BTreeMap<&str, BySecondsPerDay<Bucket>> = BTreeMap::new();
+    let mut covered: BTreeMap<&str, SecondsPerDay<Bucket>> = BTreeMap::new();
     for item in facts.covered.iter().filter(|c| c.seconds > 0.0) {
         let (bucket, date) = bucket(item.bin);
         let days = covered.entry(&item.camera).or_default().entry(bucket).or_default();
@@ -173,7 +176,7 @@ fn row(
 /// Visits are those of an animal at a camera and place: one that walks from zone to zone is one visit, counted in
 /// the zone where it began.
 fn visits(facts: &Facts, bucket: impl Fn(Micros) -> Bucket) -> BTreeMap<(usize, Bucket), i64> {
-    let mut together: BTreeMap<(&str, &str, &str), BTreeMap<&str, (Span, usize)>> = BTreeMap::new();
+    let mut together: BTreeMap<(&str, &str, &str), Tracks<'_>> = BTreeMap::new();
     for Trace { group, track, span } in &facts.traces {
         let named = &facts.groups[*group];
         let tracks = together.entry((&named.camera, &named.animal, &named.place)).or_default();

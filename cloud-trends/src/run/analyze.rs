@@ -23,7 +23,7 @@ use crate::catalog::{self, Scope};
 use crate::commit::lake::Committer;
 use crate::commit::{Committed, Note, Signature};
 use crate::config::Common;
-use crate::error::TrendError;
+use crate::error::{TrendError, sentence};
 use crate::plan::{self, Batch};
 use crate::settings::Settings;
 
@@ -93,7 +93,7 @@ pub async fn command(args: &AnalyzeArgs) -> Result<(), TrendError> {
     let range = calendar.range(args.since.as_deref(), args.until.as_deref()).map_err(TrendError::Input)?;
     // The model first: it is on this machine, and a mistake in it needs no store to be found.
     let progress = Arc::new(Progress::default());
-    let card = vision::ModelCard::read(&analysis.model)?;
+    vision::ModelCard::read(&analysis.model)?;
     let lake = common.open_lake().await?;
     let open = (lake.clone(), site.clone(), analysis.model.clone(), analysis.fps, progress.clone());
     let analyser = Arc::new(FootageAnalyser::open(open.0, open.1, open.2, open.3, open.4)?);
@@ -108,7 +108,6 @@ pub async fn command(args: &AnalyzeArgs) -> Result<(), TrendError> {
         run: format!("{:014x}-{:08x}", clock.now().0, rand::random::<u32>()),
         clock,
     };
-    debug_assert_eq!(card.name, job.settings.model);
     let mut screen = Screen::new(args.json);
     let began = Instant::now();
     let totals = job.run(analyser, &progress, &mut screen).await?;
@@ -133,6 +132,7 @@ impl Job {
     ) -> Result<Totals, TrendError> {
         let mut totals = Totals::default();
         let mut given_up: BTreeSet<String> = BTreeSet::new();
+        let mut overtaken: BTreeSet<String> = BTreeSet::new();
         for pass in 0..PASSES {
             let batches = self.plan(pass, &mut totals).await?;
             let batches: Vec<Batch> = batches.into_iter().filter(|b| !given_up.contains(&b.id)).collect();
@@ -145,9 +145,10 @@ impl Job {
             if batches.is_empty() {
                 break;
             }
-            let mut pass = Pass { job: self, screen, totals: &mut totals, given_up: &mut given_up, overtaken: 0 };
-            pass.run(batches, analyser.clone(), progress).await?;
-            if pass.overtaken == 0 {
+            let before = overtaken.len();
+            let (totals, given_up, overtaken) = (&mut totals, &mut given_up, &mut overtaken);
+            Pass { job: self, screen, totals, given_up, overtaken }.run(batches, analyser.clone(), progress).await?;
+            if overtaken.len() == before {
                 break;
             }
         }
@@ -176,7 +177,8 @@ struct Pass<'a> {
     screen: &'a mut Screen,
     totals: &'a mut Totals,
     given_up: &'a mut BTreeSet<String>,
-    overtaken: usize,
+    /// Batches that another run came before; what is open of them is planned anew, as another batch.
+    overtaken: &'a mut BTreeSet<String>,
 }
 
 impl Pass<'_> {
@@ -241,9 +243,14 @@ impl Pass<'_> {
             analysed_at: self.job.clock.now(),
         };
         let note = Note::new(batch, &outcomes, signature);
-        let committed = commit(committer, &rows, &note).await.map_err(|e| Outage(base::input::chain(&e)))?;
+        let committed = commit(committer, &rows, &note).await.map_err(|e| Outage(sentence(&e)))?;
         match committed {
-            Committed::Overtaken => self.overtaken += 1,
+            // The same batch again: whoever took its fence left no note, so nobody knows what is open.
+            Committed::Overtaken if !self.overtaken.insert(batch.id.clone()) => {
+                let what = "another run took its place, and the log of `observations` has forgotten what was in it";
+                return Err(Outage(what.into()));
+            }
+            Committed::Overtaken => {}
             Committed::AlreadyThere => self.totals.already_there += 1,
             Committed::Written => {
                 self.totals.written += 1;
@@ -330,3 +337,6 @@ fn summarise(job: &Job, site: &Site, totals: &Totals, seconds: f64, screen: &Scr
         "analysed_before": totals.analysed_before, "failed_before": totals.failed_before,
     }));
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,7 +204,7 @@ pub async fn incidents(args: &IncidentsArgs) -> Result<Document, TrendError> {
     } else {
         vec![
             format!(
-                "{} closed incidents and {drills} drills; open ones are with the analyzer.",
+                "Closed incidents: {}; drills: {drills}. Open ones are with the analyzer.",
                 incidents.len() - drills
             ),
             "to_alarm_s: from the first picture of the animal to the one that decided the alarm; to_acknowledge_s and \

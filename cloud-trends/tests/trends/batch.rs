@@ -92,11 +92,13 @@ async fn a_run_that_was_killed_is_completed_by_the_next() {
     let mut run = command(args(&two, &[])).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let log = two.lake().join("tables/observations/_delta_log/00000000000000000001.json");
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !log.exists() && Instant::now() < deadline {
-        std::thread::yield_now();
+    while !log.exists() && run.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "nothing was committed");
+        std::thread::sleep(Duration::from_millis(1));
     }
     run.kill().unwrap();
     run.wait().unwrap();
+    assert!(log.exists(), "{} is not what was waited for", log.display());
     analyze(&two, &[]).ok();
     assert_eq!(tables(&two), tables(&one));
 }
