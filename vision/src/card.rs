@@ -197,6 +197,17 @@ pub fn group_score(groups: &[Group], group: Group, scores: &[(u16, f32)]) -> f32
     1.0 - none.product::<f32>()
 }
 
+/// What these class scores stand for most: the group whose labels say most together. The many labels that stand
+/// for nothing do not add up: their best one counts.
+pub fn best_group(groups: &[Group], scores: &[(u16, f32)]) -> Group {
+    let wanted = [Group::Animal, Group::Person, Group::Vehicle];
+    let scored = wanted.map(|group| (group, group_score(groups, group, scores)));
+    let is_other = |label: u16| groups.get(usize::from(label)).copied().unwrap_or_default() == Group::Other;
+    let other = scores.iter().filter(|(label, _)| is_other(*label)).map(|(_, s)| *s).fold(0.0, f32::max);
+    let all = [(Group::Other, other)].into_iter().chain(scored);
+    all.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(Group::Other, |(group, _)| group)
+}
+
 /// `model.toml` as it is typed; [`ModelCard`] is what is needed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -373,87 +384,4 @@ fn groups(raw: &RawLabels) -> Result<Vec<Group>, Fault> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"name = "m"
-head = "centernet"
-license = "MIT"
-source = "here"
-sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
-[input]
-width = 512
-height = 512
-layout = "nchw"
-channels = "rgb"
-fit = "stretch"
-[output]
-scores = "s"
-wh = "w"
-stride = 4
-[labels]
-names = ["person", "cat", "dog", "car"]
-animals = ["cat", "dog"]
-people = ["person"]
-vehicles = ["car"]
-"#;
-
-    fn complaint(from: &str, to: &str) -> String {
-        assert!(GOOD.contains(from), "{from}");
-        ModelCard::parse(Path::new("m/model.toml"), &GOOD.replacen(from, to, 1)).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_good_card_is_read_with_its_defaults() {
-        let card = ModelCard::parse(Path::new("m/model.toml"), GOOD).unwrap();
-        assert_eq!((card.input.pad, card.input.scale, card.input.std), (0, 1.0, [1.0; 3]));
-        assert_eq!(card.groups, vec![Group::Person, Group::Animal, Group::Animal, Group::Vehicle]);
-        assert_eq!(card.labels_of(Group::Animal).collect::<Vec<_>>(), ["cat", "dog"]);
-        assert_eq!((card.label_index("dog"), card.label_name(9)), (Some(2), "?"));
-    }
-
-    #[test]
-    fn the_animal_score_adds_up_what_a_foreign_species_spreads_over_labels() {
-        let card = ModelCard::parse(Path::new("m/model.toml"), GOOD).unwrap();
-        let scores = [(1, 0.5), (2, 0.5), (0, 0.9)];
-        assert!((card.animal_score(&scores) - 0.75).abs() < 1e-6);
-        assert!((card.person_score(&scores) - 0.9).abs() < 1e-6);
-        assert_eq!(card.vehicle_score(&scores), 0.0);
-        assert_eq!(card.best_animal(&[(0, 0.9), (2, 0.3), (1, 0.2)]), Some(("dog", 0.3)));
-    }
-
-    #[test]
-    fn each_mistake_is_one_sentence_with_file_line_and_key() {
-        let cases = [
-            ("name = \"m\"", "name = \"\"", "m/model.toml:1: key `name` is empty"),
-            ("head = \"centernet\"", "head = \"detr\"", "m/model.toml:2: key `head` is 'detr'"),
-            ("license = \"MIT\"\n", "licence = \"MIT\"\n", "m/model.toml:3: unknown field `licence`"),
-            ("sha256 = \"00", "sha256 = \"zz", "m/model.toml:5: key `sha256` must be"),
-            ("width = 512", "width = 510", "m/model.toml:6: key `input.width` is 510"),
-            ("layout = \"nchw\"", "layout = \"hwc\"", "m/model.toml:9: key `layout`: unknown variant `hwc`"),
-            ("fit = \"stretch\"", "fit = \"stretch\"\nstd = [1, 0, 1]", "std not 0"),
-            ("wh = \"w\"\n", "", "m/model.toml:12: head 'centernet' needs the key `output.wh`"),
-            ("stride = 4", "stride = 0", "key `output.stride` is 0"),
-            ("[\"person\", \"cat\", \"dog\", \"car\"]", "[]", "m/model.toml:17: key `labels.names` must list"),
-            (
-                "\"cat\", \"dog\"]\npeople",
-                "\"cat\", \"wolf\"]\npeople",
-                "m/model.toml:18: key `labels.animals` names 'wolf'",
-            ),
-            (
-                "people = [\"person\"]",
-                "people = [\"cat\"]",
-                "m/model.toml:19: key `labels.people` names 'cat', which another",
-            ),
-            ("width = 512", "width = \"512\"", "m/model.toml:7: key `width`"),
-        ];
-        for (from, to, wanted) in cases {
-            let text = complaint(from, to);
-            assert!(text.contains(wanted), "{to}: {text}");
-            assert!(!text.contains('\n'), "{text:?}");
-        }
-        let (before_labels, _) = GOOD.split_once("[labels]").unwrap();
-        let text = ModelCard::parse(Path::new("m/model.toml"), before_labels).unwrap_err().to_string();
-        assert!(text.contains("missing field `labels`"), "{text}");
-    }
-}
+mod tests;

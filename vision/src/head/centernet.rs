@@ -81,10 +81,8 @@ impl<'a> Maps<'a> {
 pub fn decode(maps: &Maps<'_>, letterbox: &Letterbox, params: &HeadParams) -> Vec<Detection> {
     let mut candidates = Vec::new();
     for (label, map) in maps.scores.chunks_exact(maps.cells()).enumerate() {
-        for (cell, &score) in map.iter().enumerate() {
-            if score < params.min_score || score.is_nan() {
-                continue;
-            }
+        for cell in cells_above(map, params.min_score) {
+            let score = map[cell];
             // Of equal neighbours the first counts, so that a plateau is one peak.
             let is_peak = maps.neighbourhood(cell).all(|n| map[n] < score || (map[n] == score && n >= cell));
             if is_peak {
@@ -93,6 +91,22 @@ pub fn decode(maps: &Maps<'_>, letterbox: &Letterbox, params: &HeadParams) -> Ve
         }
     }
     merge(candidates, params)
+}
+
+/// Cells with at least `min_score`; NaN has not. Nearly all of the million have not, so a block is looked at as
+/// a whole first: without that the search takes a tenth of the network's own time in an unoptimised build.
+fn cells_above(map: &[f32], min_score: f32) -> Vec<usize> {
+    let (blocks, rest) = map.as_chunks::<8>();
+    let is = |score: f32| score >= min_score;
+    let mut found = Vec::new();
+    for (index, b) in blocks.iter().enumerate() {
+        if is(b[0]) | is(b[1]) | is(b[2]) | is(b[3]) | is(b[4]) | is(b[5]) | is(b[6]) | is(b[7]) {
+            found.extend((0..8).filter(|i| is(b[*i])).map(|i| 8 * index + i));
+        }
+    }
+    let first_of_rest = map.len() - rest.len();
+    found.extend((0..rest.len()).filter(|i| is(rest[*i])).map(|i| first_of_rest + i));
+    found
 }
 
 #[cfg(test)]
@@ -166,6 +180,15 @@ mod tests {
         let found = Arrays::new().with(1, 0, 0, 0.5).with(1, 7, 7, 0.5).with(2, 4, 4, f32::NAN).detect();
         assert_eq!(found.len(), 2);
         assert!(found.iter().all(|d| d.rect.is_finite() && d.rect.x >= 0.0 && d.rect.bottom() <= 1.0));
+    }
+
+    #[test]
+    fn no_cell_is_missed_wherever_it_lies_in_a_block() {
+        for cell in 0..21 {
+            let mut map = [0.01; 21];
+            (map[cell], map[(cell + 5) % 21]) = (0.1, f32::NAN);
+            assert_eq!(cells_above(&map, 0.1), [cell]);
+        }
     }
 
     #[test]

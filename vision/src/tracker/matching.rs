@@ -4,6 +4,7 @@ use base::geometry::Rect;
 
 use super::assignment::assign;
 use super::{Slot, TrackerParams};
+use crate::card::{Group, group_score};
 use crate::detection::Detection;
 
 /// One round of matching.
@@ -46,9 +47,37 @@ impl Round {
             true => predicted.max(grown(&slot.last_rect, self.grow).iou(&found)),
             false => predicted,
         };
-        let same_group = slot.group == params.group(&detection.scores);
-        overlap - if same_group { 0.0 } else { params.other_group_penalty }
+        match relation(slot, detection, params) {
+            Relation::Same => overlap,
+            Relation::Near => overlap - params.other_group_penalty,
+            Relation::Foreign if self.last_seen_too => 0.0,
+            Relation::Foreign if slot.filter.rect().iou(&detection.rect) < params.min_iou_foreign => 0.0,
+            Relation::Foreign => overlap - params.other_group_penalty,
+        }
     }
+}
+
+/// What a box is to a track by their class scores.
+enum Relation {
+    /// Of one group, or nothing is known of groups.
+    Same,
+    /// Of different groups, and one of them is as good as half of the other too; or one of no group of interest.
+    Near,
+    /// An animal here and a person there, both clearly.
+    Foreign,
+}
+
+fn relation(slot: &Slot, detection: &Detection, params: &TrackerParams) -> Relation {
+    let (Some(own), Some(other)) = (slot.group, params.group(&detection.scores)) else { return Relation::Same };
+    if own == other {
+        return Relation::Same;
+    }
+    let score = |group, scores: &[(u16, f32)]| group_score(&params.groups, group, scores);
+    let is_half = |weak, strong, scores: &[(u16, f32)]| 2.0 * score(weak, scores) >= score(strong, scores);
+    let near = [own, other].contains(&Group::Other)
+        || is_half(own, other, &detection.scores)
+        || is_half(other, own, &slot.track.class_scores);
+    if near { Relation::Near } else { Relation::Foreign }
 }
 
 /// Not cut at the picture's edge: two boxes there must overlap as much as anywhere else.

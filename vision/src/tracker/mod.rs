@@ -6,15 +6,17 @@
 //!
 //! **Classes.** Boxes are matched whatever their labels are: a tiger is a cat, a dog and a horse in three
 //! successive pictures and is one track. Where track and box are of different groups (animal, person,
-//! vehicle), their overlap counts [`TrackerParams::other_group_penalty`] less, so that a walker who crosses
-//! an animal does not take its track over, but an animal that is taken for a person in one picture keeps it.
+//! vehicle), their overlap counts [`TrackerParams::other_group_penalty`] less; where neither is half of what the
+//! other is by its scores, they go together only in exactly the same place
+//! ([`TrackerParams::min_iou_foreign`]). So a walker who crosses an animal, or comes in where it went out, does
+//! not take its track over, but an animal that is taken for a person in one picture keeps it.
 //!
 //! Invariants: ids are never used twice; no number in a track is NaN; time comes from the caller alone.
 
 use base::geometry::{Point, Rect};
 use base::time::Micros;
 
-use crate::card::{Group, ModelCard, group_score};
+use crate::card::{Group, ModelCard, best_group, group_score};
 use crate::detection::Detection;
 
 pub mod assignment;
@@ -26,7 +28,7 @@ use matching::Round;
 
 /// How tracks are made. The three scores are compared with a box's [`TrackerParams::strength`].
 ///
-/// The defaults are for the default detector: of 48 species' cut-outs pasted at 90 and 150 px into CCTV, 82 %
+/// The defaults are for the default detector: of 49 cut-outs pasted at 90 and 150 px into CCTV, 82 %
 /// have a strength of 0.3 in a single picture, but only 58 % a class score of 0.3.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrackerParams {
@@ -44,6 +46,8 @@ pub struct TrackerParams {
     pub min_iou_recover: f32,
     /// Taken off the overlap where track and box are of different groups.
     pub other_group_penalty: f32,
+    /// Least overlap of a track and a box that are clearly of different groups, as they are, not grown.
+    pub min_iou_foreign: f32,
     /// A track that was not seen for longer, and not in the newest picture either, ends.
     pub max_lost_us: i64,
     /// The same for one that is not confirmed yet.
@@ -69,6 +73,7 @@ impl Default for TrackerParams {
             min_iou_low: 0.3,
             min_iou_recover: 0.15,
             other_group_penalty: 0.15,
+            min_iou_foreign: 0.6,
             max_lost_us: 2_000_000,
             max_lost_unconfirmed_us: 1_000_000,
             max_gap_us: 30_000_000,
@@ -95,16 +100,7 @@ impl TrackerParams {
 
     /// What these class scores stand for most.
     fn group(&self, scores: &[(u16, f32)]) -> Option<Group> {
-        if self.groups.is_empty() {
-            return None;
-        }
-        let groups = [Group::Animal, Group::Person, Group::Vehicle];
-        let scored = groups.map(|group| (group, group_score(&self.groups, group, scores)));
-        // The many labels that stand for nothing do not add up: their best one counts.
-        let is_other = |label: u16| self.groups.get(usize::from(label)).copied().unwrap_or_default() == Group::Other;
-        let other = scores.iter().filter(|(label, _)| is_other(*label)).map(|(_, s)| *s).fold(0.0, f32::max);
-        let all = scored.into_iter().chain([(Group::Other, other)]);
-        all.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(group, _)| group)
+        if self.groups.is_empty() { None } else { Some(best_group(&self.groups, scores)) }
     }
 }
 
@@ -113,7 +109,7 @@ impl TrackerParams {
 pub struct Track {
     /// Never used twice by one [`Tracker`]; from 1.
     pub id: u64,
-    /// Where it is, smoothed; where it should be, when it was not seen in the newest picture.
+    /// Where it is, smoothed; where it should be, when it was not seen in the newest picture. Inside the picture.
     pub rect: Rect,
     /// When it was seen first.
     pub first_seen: Micros,
@@ -309,11 +305,17 @@ impl Slot {
 
     /// What follows from the filter's state.
     fn refresh(&mut self) {
-        self.track.rect = self.filter.rect().clamped();
+        self.track.rect = inside(&self.filter.rect());
         self.track.velocity = self.filter.velocity();
         let (first, here) = (self.track.first_ground_point, self.track.rect.ground_point());
         self.track.moved = (here.x - first.x).hypot(here.y - first.y);
     }
+}
+
+/// The part of a box inside the picture; of one that has left it, the place at the edge where it left.
+fn inside(rect: &Rect) -> Rect {
+    let edges = [rect.x, rect.y, rect.right(), rect.bottom()].map(|v| v.clamp(0.0, 1.0));
+    Rect::from_edges(edges[0], edges[1], edges[2], edges[3])
 }
 
 /// A running mean of each class's score; the newest sighting weighs one part in `hits`.

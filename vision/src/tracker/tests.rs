@@ -158,6 +158,26 @@ fn a_walker_who_passes_before_an_animal_does_not_take_its_track() {
 }
 
 #[test]
+fn a_walker_who_comes_in_where_an_animal_went_out_is_a_track_of_its_own() {
+    let mut tracker = Tracker::new(params());
+    for i in 0..10 {
+        tracker.update(frame(i), &[seen(CAT, at(0.77 + 0.02 * i as f32, 0.5), 0.5)]);
+    }
+    let tracks = tracker.update(frame(14), &[seen(PERSON, at(0.94, 0.5), 0.7)]);
+    assert_eq!(tracks[0].id, 2);
+}
+
+#[test]
+fn an_ape_that_is_now_a_person_and_now_a_bear_is_one_track() {
+    let mut tracker = Tracker::new(params());
+    for i in 0..20 {
+        let scores = if i % 3 == 0 { vec![(PERSON, 0.6), (CAT, 0.2)] } else { vec![(CAT, 0.4), (PERSON, 0.3)] };
+        let tracks = tracker.update(frame(i), &[Detection::new(at(0.2 + 0.03 * i as f32, 0.5), scores)]);
+        assert_eq!(tracks[0].id, 1, "frame {i}");
+    }
+}
+
+#[test]
 fn a_track_ends_two_seconds_after_it_was_seen_and_its_id_is_never_used_again() {
     let mut tracker = Tracker::new(params());
     (0..3).for_each(|i| drop(tracker.update(frame(i), &[seen(CAT, at(0.5, 0.5), 0.6)])));
@@ -220,6 +240,8 @@ proptest! {
             prop_assert!(seen.len() <= usable);
             for track in tracker.tracks() {
                 prop_assert!(track.rect.is_finite() && track.moved.is_finite());
+                prop_assert!(track.rect.x >= 0.0 && track.rect.right() <= 1.0001, "{:?}", track.rect);
+                prop_assert!(track.rect.y >= 0.0 && track.rect.bottom() <= 1.0001, "{:?}", track.rect);
                 prop_assert!(track.velocity.x.is_finite() && track.velocity.y.is_finite());
                 prop_assert!(track.class_scores.iter().all(|(_, s)| (0.0..=1.001).contains(s)));
                 prop_assert!(track.first_seen <= track.last_seen);
