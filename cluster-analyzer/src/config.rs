@@ -295,6 +295,9 @@ impl Config {
         if self.archive.max_bytes < 10_000_000 || self.archive.max_age_days == 0 {
             return Err("`archive.max_bytes` must be at least 10000000 and `archive.max_age_days` at least 1".into());
         }
+        if let Some(store) = &self.store {
+            store.check()?;
+        }
         if !(1..=3600).contains(&self.lake.commit_every_s) {
             return Err(format!(
                 "`lake.commit_every_s` is {}; it must be between 1 and 3600",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::ids::IncidentId;
 use base::incident::{Alert, Incident};
 use bytes::Bytes;
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, Result, TransactionBehavior};
 
 use crate::alert::{Queued, outbox};
 use crate::incident::store;
@@ -58,7 +58,7 @@ impl Ledger {
     /// # Errors
     /// The disk is full or failing.
     pub fn commit(&mut self, entry: &Entry) -> Result<Vec<Queued>> {
-        let transaction = self.db.transaction()?;
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for incident in &entry.incidents {
             store::put(&transaction, incident)?;
         }

@@ -94,7 +94,7 @@ impl Pipeline {
                 }
                 Some(Sight {
                     track: track.id,
-                    first_seen: track.first_seen,
+                    since: verdict.since,
                     rect: track.rect,
                     velocity: track.velocity,
                     tier: verdict.tier,

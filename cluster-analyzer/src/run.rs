@@ -111,7 +111,11 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), RunError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let metrics = Metrics::new();
     let listener = listen(&config).await?;
-    let children = Children::start(&config, &metrics).await?;
+    let mut stop_early = stop.clone();
+    let children = tokio::select! {
+        children = Children::start(&config, &metrics) => children?,
+        () = stop_early.asked() => return Ok(()),
+    };
     if children.own_store {
         children::access::write(&config.data_dir, &config.site, &config.model, &children.store)
             .map_err(|e| RunError::DataDir { path: config.data_dir.clone(), what: e.to_string() })?;
@@ -171,8 +175,9 @@ impl Parts {
         let (data_dir, site_id) = (self.config.data_dir.clone(), self.site.name.clone());
         let card = Arc::new(first.card().clone());
         // One signal for each stage of the end.
-        let [(no_intake, intake), (no_storage, storage), (no_alerts, alerts_end), (no_links, links_end)] =
+        let [(no_intake, intake), (no_storage, storage), (no_alerts, alerts_end)] =
             std::array::from_fn(|_| stop::pair());
+        let [(no_reports, reports_end), (no_links, links_end)] = std::array::from_fn(|_| stop::pair());
 
         let keep = &self.config.archive;
         let archive_params = archive::Params::new(&data_dir, keep.max_bytes, keep.max_age_days);
@@ -214,15 +219,15 @@ impl Parts {
         ];
         let connections = [
             tokio::spawn(urgent.0.run(messages, intake.clone(), links_end.clone())),
-            tokio::spawn(bulk.0.run(chunks, intake.clone(), links_end.clone())),
+            tokio::spawn(bulk.0.run(chunks, intake.clone(), links_end)),
         ];
         let tellers = [
             tokio::spawn(tasks::tell_boosts(link.clone(), boosts_out, self.clock())),
             tokio::spawn(tasks::tell_acks(bulk.1, acks, self.metrics())),
         ];
         let reporters = [
-            tokio::spawn(tasks::tell_incidents(link.clone(), retained, links_end.clone())),
-            tokio::spawn(tasks::tell_status(link.clone(), self.status(&card.name), links_end)),
+            tokio::spawn(tasks::tell_incidents(link.clone(), retained, reports_end.clone())),
+            tokio::spawn(tasks::tell_status(link, self.status(&card.name), reports_end)),
         ];
         let (commands, commands_in) = mpsc::channel(64);
         let forward = tokio::spawn(tasks::forward_commands(commands_in, inputs));
@@ -244,8 +249,9 @@ impl Parts {
         join(lake_task, "the tables").await;
         no_alerts.stop();
         join(alert_task, "the alerts").await;
-        no_links.stop();
+        no_reports.stop();
         join_all(reporters, "telling the broker").await;
+        no_links.stop();
         join_all(connections, "the broker's connections").await;
         drop(children);
         tracing::info!("stopped");
@@ -434,7 +440,7 @@ const END_WITHIN: Duration = Duration::from_secs(15);
 
 async fn join<T>(task: tokio::task::JoinHandle<T>, what: &str) {
     match tokio::time::timeout(END_WITHIN, task).await {
-        Ok(Ok(_)) => {}
+        Ok(Ok(_)) => tracing::debug!("{what}: ended"),
         Ok(Err(panic)) => tracing::error!("{what} failed: {panic}"),
         Err(_) => tracing::warn!("{what} did not end in time"),
     }

@@ -46,7 +46,7 @@ impl Mosquitto {
         self.process.pid()
     }
 
-    /// Whether what it has on its disk holds these bytes; it writes a moment after every second change.
+    /// Whether what it has on its disk holds these bytes; it writes every second or two.
     pub fn has_saved(&self, bytes: &[u8]) -> bool {
         let saved = std::fs::read(self.scratch.join("mosquitto.db")).unwrap_or_default();
         saved.windows(bytes.len()).any(|window| window == bytes)
@@ -83,7 +83,7 @@ pub(crate) fn random_u32() -> u32 {
 fn launch(scratch: &Scratch, port: u16) -> Result<Option<Proc>> {
     let config = format!(
         "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\npersistence_location {}/\n\
-         autosave_interval 1\nautosave_on_changes true\nset_tcp_nodelay true\n\
+         autosave_interval 1\nautosave_on_changes false\nset_tcp_nodelay true\n\
          max_inflight_messages 100\nmax_queued_messages 4000\nlog_dest stderr\nlog_type error\nlog_type warning\n\
          log_type notice\nlog_type information\n",
         scratch.path().display()

@@ -189,10 +189,14 @@ impl Proc {
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split_whitespace().collect();
         let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or_default();
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
-        let peak_kib = status.lines().find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        let bytes = |key: &str| {
+            let line = status.lines().find_map(|l| l.strip_prefix(key)?.trim().strip_suffix(" kB"))?;
+            line.parse::<u64>().ok().map(|kib| kib * 1024)
+        };
         Ok(Usage {
             cpu_s: (ticks(11) + ticks(12)) / TICKS_PER_S,
-            peak_bytes: peak_kib.map(|kib: u64| kib * 1024),
+            peak_bytes: bytes("VmHWM:"),
+            own_bytes: bytes("RssAnon:"),
             ended: fields.first() == Some(&"Z"),
         })
     }
@@ -225,6 +229,8 @@ pub struct Usage {
     pub cpu_s: f64,
     /// Largest resident size; `None` once it has ended.
     pub peak_bytes: Option<u64>,
+    /// What of its resident size is neither a file's nor shared, now; `None` once it has ended.
+    pub own_bytes: Option<u64>,
     /// It has ended and nobody has collected it.
     pub ended: bool,
 }

@@ -119,6 +119,9 @@ impl MqttWatch {
         options.set_keep_alive(Duration::from_secs(30));
         options.set_max_packet_size(Some(MAX_PACKET_BYTES));
         options.set_connection_timeout(5);
+        let mut network = options.network_options();
+        network.set_tcp_nodelay(true);
+        options.set_network_options(network);
         let (client, connection) = Client::new(options, 1000);
         let shared = Arc::new(Shared::default());
         let filters: Vec<String> = filters.iter().map(|f| (*f).to_owned()).collect();

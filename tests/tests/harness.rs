@@ -23,7 +23,7 @@ fn a_broker_that_is_killed_and_started_again_keeps_what_was_retained() {
     let late = MqttWatch::connect(&broker.url(), &["t/#"]).unwrap();
     assert!(late.wait_for(secs(5), |m| m.topic == "t/1").unwrap().retained);
     // The first client has come back by itself.
-    late.publish(Outgoing::new("t/2", "again")).unwrap();
+    late.publish(Outgoing::new("t/2", "again").retained()).unwrap();
     watch.wait_for(secs(10), |m| m.topic == "t/2").unwrap();
 }
 

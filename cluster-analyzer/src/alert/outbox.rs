@@ -4,7 +4,7 @@ use base::ids::IncidentId;
 use base::incident::Alert;
 use base::time::Micros;
 use base::wire::Form as _;
-use rusqlite::{Connection, Result, params};
+use rusqlite::{Connection, Result, TransactionBehavior, params};
 use serde::Serialize;
 
 use super::Queued;
@@ -78,7 +78,7 @@ pub fn record(
     latency_us: i64,
     error: Option<&str>,
 ) -> Result<()> {
-    let transaction = db.transaction()?;
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(
         "INSERT INTO attempts (seq, channel, at_us, latency_us, error) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![seq, channel, at.0, latency_us, error],

@@ -109,3 +109,121 @@ impl Sender {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use base::ids::{CameraId, IncidentId, SiteId};
+    use base::incident::{Alert, Incident, IncidentState, Tier};
+    use base::time::{Micros, SimClock};
+    use base::wire::VERSION;
+    use futures::FutureExt as _;
+    use futures::future::BoxFuture;
+
+    use super::*;
+    use crate::alert::DeliveryError;
+    use crate::ledger::{self, Entry, Ledger};
+
+    /// Fails as often as it is told, then delivers.
+    #[derive(Default)]
+    struct Flaky {
+        failures: AtomicU32,
+        delivered: Mutex<Vec<i64>>,
+    }
+
+    impl Channel for Flaky {
+        fn name(&self) -> &'static str {
+            "flaky"
+        }
+
+        fn deliver<'a>(&'a self, alert: &'a Alert) -> BoxFuture<'a, Result<(), DeliveryError>> {
+            async move {
+                let left = self.failures.load(Ordering::SeqCst);
+                if left > 0 {
+                    self.failures.store(left - 1, Ordering::SeqCst);
+                    return Err(DeliveryError { source: "down".into() });
+                }
+                self.delivered.lock().unwrap().push(alert.at.0);
+                Ok(())
+            }
+            .boxed()
+        }
+    }
+
+    fn alert(at: i64) -> Alert {
+        let after = Incident {
+            v: VERSION,
+            id: IncidentId::derived(Micros(at), 1),
+            site: SiteId::new("demo").unwrap(),
+            tier: Tier::Escape,
+            state: IncidentState::Open,
+            opened_at: Micros(at),
+            updated_at: Micros(at),
+            camera: CameraId::new("a").unwrap(),
+            zone: None,
+            rect: base::geometry::Rect::FULL,
+            label: "dog".into(),
+            species: None,
+            danger: None,
+            confidence: 0.9,
+            heading: None,
+            sightings: vec![],
+            next: vec![],
+            acknowledged: None,
+            resolved: None,
+            notes: vec![],
+            drill: false,
+        };
+        Alert { v: VERSION, kind: AlertType::Opened, at: Micros(at), latency_us: 100, before: None, after }
+    }
+
+    #[tokio::test]
+    async fn alerts_go_out_in_order_again_and_again_and_every_outcome_is_recorded() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let alerts = vec![alert(1_000), alert(2_000)];
+        let mut queued = Ledger::open(&path).unwrap().commit(&Entry { alerts, ..Entry::default() }).unwrap();
+        let channel = Arc::new(Flaky { failures: AtomicU32::new(2), ..Flaky::default() });
+        let sender = Sender {
+            channel: channel.clone(),
+            db: Arc::new(Mutex::new(ledger::open(&path).unwrap())),
+            metrics: Metrics::new(),
+            clock: Arc::new(SimClock::at(Micros(5_000))),
+        };
+        // One is left from before, one comes, and one could not be written to disk.
+        let (to_sender, from_live) = mpsc::unbounded_channel();
+        to_sender.send(queued.pop().unwrap()).unwrap();
+        to_sender.send(Queued { seq: None, alert: alert(3_000) }).unwrap();
+        drop(to_sender);
+        let (_stopper, end) = base::stop::pair();
+        tokio::time::timeout(Duration::from_secs(20), sender.run(queued, from_live, end)).await.unwrap();
+        assert_eq!(*channel.delivered.lock().unwrap(), [1_000, 2_000, 3_000]);
+        let db = ledger::open(&path).unwrap();
+        assert!(outbox::undelivered(&db, "flaky").unwrap().is_empty());
+        let attempts = outbox::attempts(&db, &alert(1_000).after.id).unwrap();
+        assert!(attempts[0].error.as_deref().unwrap().contains("down"));
+        let last = attempts.last().unwrap();
+        // Captured at 1,000 - 100, delivered at 5,000.
+        assert_eq!((last.error.as_deref(), last.latency_us), (None, 4_100));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_delivered_at_the_end_stays_in_the_outbox() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let entry = Entry { alerts: vec![alert(1_000)], ..Entry::default() };
+        let queued = Ledger::open(&path).unwrap().commit(&entry).unwrap();
+        let sender = Sender {
+            channel: Arc::new(Flaky { failures: AtomicU32::new(u32::MAX), ..Flaky::default() }),
+            db: Arc::new(Mutex::new(ledger::open(&path).unwrap())),
+            metrics: Metrics::new(),
+            clock: Arc::new(SimClock::at(Micros(5_000))),
+        };
+        let (_to_sender, from_live) = mpsc::unbounded_channel();
+        let (stopper, end) = base::stop::pair();
+        stopper.stop();
+        tokio::time::timeout(Duration::from_secs(20), sender.run(queued, from_live, end)).await.unwrap();
+        assert_eq!(outbox::undelivered(&ledger::open(&path).unwrap(), "flaky").unwrap().len(), 1);
+    }
+}

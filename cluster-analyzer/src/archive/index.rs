@@ -10,7 +10,7 @@ use std::time::Duration;
 use base::ids::{CameraId, SegmentId};
 use base::segment::SegmentMeta;
 use base::time::Micros;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
 
 use super::retention::Candidate;
 
@@ -71,10 +71,13 @@ const SCHEMA: &str = "
 /// # Errors
 /// It cannot be opened or is not a database.
 pub fn open_state(path: &Path) -> Result<Connection, Error> {
-    let db = Connection::open(path)?;
+    let mut db = Connection::open(path)?;
     db.busy_timeout(Duration::from_secs(30))?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
+    // Take the write lock at once: a transaction that reads first and writes later is refused without waiting
+    // when another connection has written in between.
+    db.set_transaction_behavior(TransactionBehavior::Immediate);
     Ok(db)
 }
 

@@ -54,6 +54,7 @@ impl Worker {
             self.metrics.detector_up.set(1);
         }
         while let Some(job) = self.desk.take() {
+            self.metrics.frames_waiting.set(self.desk.waiting() as i64);
             if detector.is_none() {
                 detector = self.reopen(&mut backoff);
             }
@@ -118,5 +119,88 @@ impl Worker {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::mpsc;
+
+    use base::ids::CameraId;
+    use base::time::{Micros, SimClock};
+    use base::wire::{FrameHeader, VERSION};
+    use media::Picture;
+    use vision::ModelCard;
+
+    use super::*;
+    use crate::schedule::Motion;
+    use crate::testkit;
+
+    /// Panics on its first picture, fails on the next two, and is well after it was opened again.
+    struct Fragile(Arc<ModelCard>, Arc<AtomicU32>);
+
+    impl Detector for Fragile {
+        fn card(&self) -> &ModelCard {
+            &self.0
+        }
+
+        fn detect(&mut self, _: &Picture) -> Result<Vec<Detection>, DetectError> {
+            match self.1.fetch_add(1, Ordering::SeqCst) {
+                0 => panic!("a bug in a foreign library"),
+                1 | 2 => Err(DetectError::Network { source: "out of order".into() }),
+                _ => Ok(vec![]),
+            }
+        }
+    }
+
+    fn job(seq: u64, jpeg: &[u8]) -> Job {
+        let header = FrameHeader {
+            v: VERSION,
+            seq,
+            captured_at: Micros(seq as i64),
+            width: 16,
+            height: 16,
+            motion: vec![],
+            light: Default::default(),
+            drill: false,
+        };
+        let camera = CameraId::new("gate").unwrap();
+        Job { camera, header, jpeg: jpeg.to_vec().into(), received_at: Micros(0) }
+    }
+
+    #[test]
+    fn a_network_that_panics_and_fails_is_opened_again_and_frames_go_on() {
+        let picture = Picture { width: 16, height: 16, bgr: vec![99; 768], pts_us: 0, key: true };
+        let good = jpeg::encode(&picture, 90).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SimClock::default());
+        let desk = Arc::new(Desk::new(Arc::clone(&clock)));
+        let (calls, opened) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (calls_in, opened_in) = (Arc::clone(&calls), Arc::clone(&opened));
+        let open: Arc<Open> = Arc::new(move || {
+            opened_in.fetch_add(1, Ordering::SeqCst);
+            Ok(Box::new(Fragile(testkit::card(), Arc::clone(&calls_in))) as Box<dyn Detector>)
+        });
+        let metrics = Metrics::new();
+        let worker = Worker { desk: Arc::clone(&desk), open, metrics: Arc::clone(&metrics), clock };
+        let (seen, seen_in) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let first = worker.open_first();
+            worker.run(first, move |done| seen.send(done.job.header.seq).is_ok());
+        });
+        // A frame that is none, then good ones; each waits until the one before was taken.
+        for seq in 0..6 {
+            desk.put(job(seq, if seq == 0 { b"none" } else { &good }), Motion::None);
+            let deadline = std::time::Instant::now() + Duration::from_secs(20);
+            while desk.waiting() > 0 {
+                assert!(std::time::Instant::now() < deadline, "the frame was not taken");
+                std::thread::yield_now();
+            }
+        }
+        assert_eq!(seen_in.recv_timeout(Duration::from_secs(20)), Ok(4));
+        assert_eq!(seen_in.recv_timeout(Duration::from_secs(20)), Ok(5));
+        desk.close();
+        thread.join().unwrap();
+        assert_eq!((opened.load(Ordering::SeqCst), metrics.frames_failed.get(), metrics.detector_up.get()), (2, 4, 1));
     }
 }

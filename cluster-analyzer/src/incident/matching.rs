@@ -52,7 +52,7 @@ fn fit_here(params: &Params, seen: &Seen, t: Micros, sight: &Sight) -> Option<f3
 
 /// On a linked camera: it came into view within the travel window. Paths are walked both ways.
 fn fit_linked(site: &Site, params: &Params, seen: &Seen, camera: &CameraId, sight: &Sight) -> Option<f32> {
-    let gap_us = sight.first_seen.since(seen.at);
+    let gap_us = sight.since.since(seen.at);
     let joins = |from: &CameraId, to: &CameraId| {
         (*from == seen.camera && to == camera) || (from == camera && *to == seen.camera)
     };

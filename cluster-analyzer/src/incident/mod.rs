@@ -76,8 +76,8 @@ pub enum IdSource {
 pub struct Sight {
     /// The tracker's number.
     pub track: u64,
-    /// When the track was seen first.
-    pub first_seen: Micros,
+    /// Since when it has been taken for an animal out of place.
+    pub since: Micros,
     /// Where it is.
     pub rect: Rect,
     /// Velocity of its centre, normalised units per second.
@@ -230,7 +230,7 @@ impl Book {
             // and what was resolved speaks for its own place only.
             let far = entry.seen.camera != *camera;
             let too_weak = tier == Tier::Watch && entry.incident.tier == Tier::Escape && far && !sight.moved;
-            (!(resolved && far) && !too_weak).then_some(fit)
+            if too_weak || (resolved && far) { None } else { Some(fit) }
         };
         let fitting = self.entries.iter().filter_map(|(id, entry)| Some((id, fits(entry)?)));
         fitting.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(id, _)| id.clone())
@@ -394,7 +394,7 @@ fn sighting(camera: &CameraId, t: Micros, sight: &Sight) -> Sighting {
     Sighting {
         camera: camera.clone(),
         track: sight.track,
-        first_seen: sight.first_seen.min(t),
+        first_seen: sight.since.min(t),
         last_seen: t,
         rect: sight.rect,
         zone: sight.zone.clone(),

@@ -105,6 +105,15 @@ fn a_visitor_who_takes_an_animals_track_over_does_not_lead_the_incident_away() {
 }
 
 #[test]
+fn an_animal_that_takes_a_visitors_track_over_is_followed_all_the_same() {
+    let mut sim = escaped();
+    let visitor = |t: f64| vec![thing(0.05 + 0.01 * (t - 10.0) as f32, &[(PERSON, 0.6)])];
+    sim.play("plaza", 6.0, 18.0, visitor);
+    sim.play("plaza", 18.0, 24.0, |t| vec![thing(0.13 + 0.05 * (t - 18.0) as f32, TIGER)]);
+    assert_eq!(sim.opened().len(), 1);
+}
+
+#[test]
 fn an_incident_is_told_once_a_second_at_most_and_seldom_while_it_stands() {
     let mut sim = Sim::new();
     sim.play("plaza", 0.0, 5.0, crossing(0.0));

@@ -150,6 +150,10 @@ pub fn connection(site: &SiteId, broker: &BrokerUrl, purpose: Purpose, metrics: 
     let properties = ConnectProperties { max_packet_size: Some(MAX_PACKET_BYTES), ..ConnectProperties::new() };
     options.set_connect_properties(properties);
     options.set_keep_alive(Duration::from_secs(15)).set_clean_start(true);
+    // An alert is small and must not wait until the last one is acknowledged.
+    let mut network = options.network_options();
+    network.set_tcp_nodelay(true);
+    options.set_network_options(network);
     if let Some((user, password)) = &broker.login {
         options.set_credentials(user, password);
     }
@@ -292,7 +296,7 @@ impl Connection {
 
     /// Says goodbye, so that the broker keeps the last will to itself.
     async fn leave(mut self) {
-        if !lock(&self.flight).connected || self.client.try_disconnect().is_err() {
+        if !std::mem::take(&mut *lock(&self.flight)).connected || self.client.try_disconnect().is_err() {
             return;
         }
         let said = async { while self.events.poll().await.is_ok() {} };

@@ -32,6 +32,9 @@ pub struct Evidence {
     pub anchor: Rect,
     /// When the anchor was set.
     pub anchored_at: Micros,
+    /// Since when the sum has been above zero: the likeliest begin of the animal, since a track may have been a
+    /// visitor before.
+    pub since: Micros,
     /// When it was seen last.
     pub last_seen: Micros,
     /// Where it was seen last.
@@ -49,7 +52,7 @@ const AWAY_HITS: u32 = 3;
 impl Evidence {
     /// A track seen for the first time.
     pub fn new(t: Micros, rect: Rect) -> Self {
-        Self { anchor: rect, anchored_at: t, last_seen: t, last_rect: rect, ..Self::default() }
+        Self { anchor: rect, anchored_at: t, since: t, last_seen: t, last_rect: rect, ..Self::default() }
     }
 
     /// A track that goes on where `lost` ended. What is in between was not seen, so a little of the sum goes.
@@ -74,6 +77,9 @@ impl Evidence {
                 self.walked_out = true;
                 self.llr += WALKED_OUT_LLR;
             }
+        }
+        if self.llr <= 0.0 {
+            self.since = t;
         }
         self.llr = (self.llr + llr * weight).clamp(params.floor, params.escape_llr() + 3.0);
     }

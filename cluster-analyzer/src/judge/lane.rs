@@ -36,6 +36,8 @@ pub struct Verdict {
     pub confidence: f32,
     /// Sum of the log-likelihood ratios.
     pub llr: f32,
+    /// Since when it has been taken for an animal out of place.
+    pub since: Micros,
     /// It has moved by itself.
     pub moved: bool,
     /// In this picture it looks more like an animal than like a person or a cart.
@@ -93,6 +95,7 @@ impl Lane {
             tier,
             confidence: evidence.confidence(),
             llr: evidence.llr,
+            since: evidence.since,
             moved: evidence.moved,
             looks_animal: looks_animal(detection, card),
             at,

@@ -1,6 +1,7 @@
 //! Pure: whether a box has moved as a whole.
 //!
-//! A statue behind which a visitor passes has a box whose one edge moves; an animal's edges move together.
+//! A statue behind which a visitor passes has a box whose one edge moves; an animal's edges move together. What
+//! comes into view has one edge at the picture's border, which stays there: then the other edge counts.
 
 use base::geometry::Rect;
 
@@ -8,9 +9,24 @@ use base::geometry::Rect;
 /// much it has grown or shrunk in both axes (walking towards the lens).
 pub fn moved_sizes(then: &Rect, now: &Rect) -> f32 {
     let size = ((then.w + then.h + now.w + now.h) / 4.0).max(1e-4);
-    let dx = shared(now.x - then.x, now.right() - then.right());
-    let dy = shared(now.y - then.y, now.bottom() - then.bottom());
+    let dx = along((then.x, then.right()), (now.x, now.right()));
+    let dy = along((then.y, then.bottom()), (now.y, now.bottom()));
     (dx.hypot(dy) / size).max(growth(then, now))
+}
+
+/// An edge this near to the picture's border is cut off there.
+const BORDER: f32 = 0.015;
+
+/// How far a pair of edges has moved along its axis.
+fn along(then: (f32, f32), now: (f32, f32)) -> f32 {
+    let (low, high) = (now.0 - then.0, now.1 - then.1);
+    let at_low = then.0 < BORDER || now.0 < BORDER;
+    let at_high = then.1 > 1.0 - BORDER || now.1 > 1.0 - BORDER;
+    match (at_low, at_high) {
+        (true, false) => high,
+        (false, true) => low,
+        _ => shared(low, high),
+    }
 }
 
 /// What two moves of one direction have in common.
@@ -47,6 +63,13 @@ mod tests {
         assert_eq!(moved_sizes(&BOX, &half), 0.0);
         let other_half = Rect { x: 0.5, w: 0.1, ..BOX };
         assert_eq!(moved_sizes(&BOX, &other_half), 0.0);
+    }
+
+    #[test]
+    fn a_box_that_comes_in_over_the_border_has_moved_by_its_free_edge() {
+        let then = Rect { x: 0.9, y: 0.4, w: 0.1, h: 0.2 };
+        let now = Rect { x: 0.8, y: 0.4, w: 0.2, h: 0.2 };
+        assert!(moved_sizes(&then, &now) > 0.5);
     }
 
     #[test]

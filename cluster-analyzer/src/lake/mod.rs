@@ -121,7 +121,7 @@ impl LakeHandle {
 const ITEMS_WAITING: usize = 20_000;
 
 /// Rows in one commit.
-const ROWS_AT_ONCE: usize = 20_000;
+const ROWS_AT_ONCE: usize = 5_000;
 
 /// How long the last commits may take after a stop.
 const LAST_COMMITS: Duration = Duration::from_secs(10);
@@ -301,14 +301,34 @@ async fn record(mut items: mpsc::Receiver<Item>, outbox: Arc<Mutex<Outbox>>, met
             }
         }
         let count = (observations.len() + incidents.len()) as u64;
-        let kept = on_outbox(outbox.clone(), move |outbox| outbox.record(&observations, &incidents, &spans)).await;
-        match kept {
-            Ok(lost) => metrics.table_rows_lost.inc_by(lost),
-            Err(why) => {
-                tracing::error!(why, rows = count, "rows are given up");
-                metrics.table_rows_lost.inc_by(count)
+        if let Err(why) = keep(&outbox, Arc::new((observations, incidents, spans)), &metrics).await {
+            tracing::error!(why, rows = count, "rows are given up");
+            metrics.table_rows_lost.inc_by(count);
+        }
+    }
+}
+
+/// How often rows are tried to be written to disk, half a second apart.
+const TRIES: u32 = 20;
+
+/// Writes rows to disk; a disk or database that is in the way for a moment costs none.
+async fn keep(
+    outbox: &Arc<Mutex<Outbox>>,
+    rows: Arc<(Vec<Observation>, Vec<Incident>, Vec<outbox::Span>)>,
+    metrics: &Metrics,
+) -> Result<(), String> {
+    let mut tries = 0;
+    loop {
+        let these = rows.clone();
+        match on_outbox(outbox.clone(), move |outbox| outbox.record(&these.0, &these.1, &these.2)).await {
+            Ok(lost) => {
+                metrics.table_rows_lost.inc_by(lost);
+                return Ok(());
             }
-        };
+            Err(why) if tries == TRIES => return Err(why),
+            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+        }
+        tries += 1;
     }
 }
 

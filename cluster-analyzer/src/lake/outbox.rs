@@ -23,8 +23,8 @@ pub type Span = (CameraId, Micros, i64);
 /// Rows that wait; more are given up, the newest first.
 const MOST_ROWS: i64 = 5_000_000;
 
-/// Segments looked at in one go.
-const SEGMENTS_AT_ONCE: i64 = 5_000;
+/// Segments looked at in one transaction: incidents are written to the same database, and must not wait long.
+const SEGMENTS_AT_ONCE: i64 = 500;
 
 /// The outbox. One connection.
 #[derive(Debug)]
@@ -329,5 +329,31 @@ mod tests {
         outbox.collect(Micros(60_000_000)).unwrap();
         let late = outbox.batch(Table::Coverage, 10).unwrap().unwrap();
         assert_eq!((minute(&late.rows[0]).minute, minute(&late.rows[0]).recorded_s), (Micros(0), 4.0));
+    }
+
+    #[test]
+    fn archive_upload_and_outbox_write_at_the_same_time_and_nobody_is_turned_away() {
+        let (dir, mut outbox, _) = outbox();
+        let file = dir.path().join("state.db");
+        std::thread::scope(|scope| {
+            for task in 0..3 {
+                let mut index = Index::open(&file).unwrap();
+                scope.spawn(move || {
+                    for n in 0..40 {
+                        let one = [segment(&format!("s{task}-{n}"), Micros(n))];
+                        index.insert(&one, Micros(1)).unwrap();
+                        index.prioritise(&one[0].camera, Micros(0), Micros(n)).unwrap();
+                        index.uploaded(&one, Micros(2)).unwrap();
+                    }
+                });
+            }
+            for n in 0..40 {
+                outbox.record(&[observation(n)], &[], &[]).unwrap();
+                outbox.collect(Micros(0)).unwrap();
+            }
+        });
+        outbox.collect(Micros(0)).unwrap();
+        assert_eq!(outbox.batch(Table::Segments, 1000).unwrap().unwrap().rows.len(), 120);
+        assert_eq!(outbox.batch(Table::Observations, 1000).unwrap().unwrap().rows.len(), 40);
     }
 }

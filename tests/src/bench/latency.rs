@@ -1,8 +1,7 @@
 //! From the capture of the frame that decides, and from the moment the animal is out, to the alert on the wire:
 //! with 1, 4 and 16 cameras on which something moves all the time, and with real agents.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use base::ids::CameraId;
@@ -10,7 +9,7 @@ use base::incident::{Alert, AlertType, Tier};
 use base::site::Site;
 use base::time::{Clock as _, Micros, SystemClock};
 use base::topic::Topic;
-use base::wire::{FRAME_EXPIRY_S, Form as _, FrameHeader, Light, SegmentHeader, VERSION};
+use base::wire::{FRAME_EXPIRY_S, Form as _, FrameHeader, SegmentHeader};
 use bytes::Bytes;
 
 use super::{Row, median, progress, quantile};
@@ -18,24 +17,22 @@ use crate::agent::Agent;
 use crate::analyzer::Analyzer;
 use crate::mosquitto::Mosquitto;
 use crate::place::Scratch;
-use crate::process::Start;
 use crate::scenes::{self, Clip, Set};
 use crate::site;
 use crate::wait::secs;
 use crate::watch::{Message, MqttWatch, Outgoing};
 
-/// Frames a second of each camera, as agents send them while something moves.
-const FPS: u32 = 5;
 /// The cameras begin one after the other, so that not all animals get out at the same time.
 const STAGGER_US: i64 = 370_000;
 
 pub fn measure(rounds: usize) -> Result<Vec<Row>> {
     let set = scenes::set("smoke")?;
+    let takes = record(&set)?;
     let mut lanes =
         [Lane::new(1, false), Lane::new(4, false), Lane::new(16, false), Lane::new(1, true), Lane::new(4, true)];
     for round in 0..rounds {
         for lane in &mut lanes {
-            lane.run(&set, round)?;
+            lane.run(&set, &takes, round)?;
             progress(&format!("latency, round {}: {}", round + 1, lane.summary()));
         }
     }
@@ -79,9 +76,9 @@ impl Lane {
         ]
     }
 
-    fn run(&mut self, set: &Set, round: usize) -> Result<()> {
+    fn run(&mut self, set: &Set, takes: &[Take], round: usize) -> Result<()> {
         let stage = Stage::start(set, self.cameras, round)?;
-        let zero = if self.agents { stage.film_with_agents(set)? } else { stage.publish(set)? };
+        let zero = if self.agents { stage.film_with_agents(set)? } else { stage.publish(takes)? };
         // An alert that has not come long after the last clip is one that does not come.
         let wanted = stage.cast.len();
         let _ = stage.watch.wait_until(secs(5), |all| (alerts(all).len() >= wanted).then_some(()));
@@ -144,94 +141,93 @@ impl Stage {
         Ok(Self { watch, cast, broker, site, _analyzer: analyzer, _files: files })
     }
 
-    /// Sends all clips' frames at their time; gives when each clip began.
-    fn publish(&self, set: &Set) -> Result<Vec<Micros>> {
-        let clips: Vec<Vec<Bytes>> = self.cast.iter().map(|(_, clip)| jpegs(&set.path(clip))).collect::<Result<_>>()?;
+    /// Sends what agents sent of each clip, at the same moments of it; gives when each clip began.
+    fn publish(&self, takes: &[Take]) -> Result<Vec<Micros>> {
         let clock = SystemClock::new();
         let zero = clock.now().plus_us(200_000);
-        let began: Vec<Micros> = (0..clips.len()).map(|i| zero.plus_us(i as i64 * STAGGER_US)).collect();
-        let mut frames: Vec<(Micros, usize, usize)> = Vec::new();
-        for (camera, jpegs) in clips.iter().enumerate() {
-            let at = |i: usize| began[camera].plus_us(i as i64 * 1_000_000 / i64::from(FPS));
-            frames.extend((0..jpegs.len()).map(|i| (at(i), camera, i)));
+        let began: Vec<Micros> = (0..self.cast.len()).map(|i| zero.plus_us(i as i64 * STAGGER_US)).collect();
+        let mut frames: Vec<(Micros, &CameraId, &Frame)> = Vec::new();
+        for ((camera, clip), began) in self.cast.iter().zip(&began) {
+            let take = takes.iter().find(|t| t.clip == clip.clip).context("a clip that was not recorded")?;
+            frames.extend(take.frames.iter().map(|f| (began.plus_us(f.offset_us), camera, f)));
         }
-        frames.sort();
-        let origin = Instant::now();
-        let now = clock.now();
-        for (captured_at, camera, i) in frames {
-            let due = Duration::from_micros(captured_at.since(now).max(0).cast_unsigned());
+        frames.sort_by_key(|(at, ..)| *at);
+        for (captured_at, camera, frame) in frames {
             // This is the camera's clock, not a wait for something to happen.
-            std::thread::sleep(due.saturating_sub(origin.elapsed()));
-            self.watch.publish(self.frame(camera, i, captured_at, &clips[camera][i])?)?;
+            let due_us = captured_at.since(clock.now()).max(0).cast_unsigned();
+            std::thread::sleep(Duration::from_micros(due_us));
+            let header = FrameHeader { captured_at, ..frame.header.clone() };
+            let topic = Topic::Frame(camera.clone()).name(&self.site.name);
+            let message = Outgoing::new(topic, frame.jpeg.clone()).header(header.to_json()).at_most_once();
+            self.watch.publish(Outgoing { expiry_s: Some(FRAME_EXPIRY_S), ..message })?;
         }
         Ok(began)
     }
 
-    fn frame(&self, camera: usize, i: usize, captured_at: Micros, jpeg: &Bytes) -> Result<Outgoing> {
-        let (width, height) = size(jpeg).context("ffmpeg wrote a JPEG without a size")?;
-        let header = FrameHeader {
-            v: VERSION,
-            seq: i as u64 + 1,
-            captured_at,
-            width,
-            height,
-            motion: Vec::new(),
-            light: Light::Day,
-            drill: false,
-        };
-        let topic = Topic::Frame(self.cast[camera].0.clone()).name(&self.site.name);
-        let message = Outgoing::new(topic, jpeg.clone()).header(header.to_json()).at_most_once();
-        Ok(Outgoing { expiry_s: Some(FRAME_EXPIRY_S), ..message })
-    }
-
     /// Plays all clips through agents, in real time; gives when each clip began.
     fn film_with_agents(&self, set: &Set) -> Result<Vec<Micros>> {
-        let mut agents = Vec::new();
-        for (camera, clip) in &self.cast {
-            let source = set.path(clip).display().to_string();
-            let agent = Agent::builder(self.site.name.as_str(), camera.as_str(), &source, &self.broker.url());
-            agents.push(agent.flags(&["--once", "--segment-seconds", "2"]).start()?);
-        }
-        for agent in &mut agents {
-            agent.process().wait(secs(60))?;
-        }
-        self.cast.iter().map(|(camera, _)| self.first_footage(camera)).collect()
-    }
-
-    /// Capture time of the first frame of a camera's footage: the clip's beginning.
-    fn first_footage(&self, camera: &CameraId) -> Result<Micros> {
-        let of_camera = format!("/camera/{camera}/segment/");
-        let messages = self.watch.messages();
-        let headers = messages.iter().filter(|m| m.topic.contains(&of_camera));
-        let starts = headers.filter_map(|m| SegmentHeader::from_json(m.header.as_bytes()).ok()).map(|h| h.start);
-        starts.min().with_context(|| format!("no footage of {camera} came"))
+        let cast = self.cast.iter().map(|(camera, clip)| (camera, clip));
+        play(set, cast, self.site.name.as_str(), &self.broker)?;
+        self.cast.iter().map(|(camera, _)| began(&self.watch.messages(), camera)).collect()
     }
 }
 
-/// A clip's frames at the rate and size at which an agent sends them.
-fn jpegs(clip: &Path) -> Result<Vec<Bytes>> {
-    let scratch = Scratch::new("jpegs")?;
-    Start::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-i"])
-        .args([clip])
-        .args(["-vf", &format!("fps={FPS},scale='min(640,iw)':-2"), "-q:v", "4"])
-        .args([scratch.join("%05d.jpg")])
-        .run(secs(60))?
-        .success()?;
-    let mut files: Vec<_> = std::fs::read_dir(scratch.path())?.filter_map(|e| Some(e.ok()?.path())).collect();
-    files.sort();
-    files.iter().map(|path| Ok(Bytes::from(std::fs::read(path)?))).collect()
+/// Plays clips through an agent each, all at the same time.
+fn play<'a>(
+    set: &Set,
+    cast: impl Iterator<Item = (&'a CameraId, &'a Clip)>,
+    site: &str,
+    broker: &Mosquitto,
+) -> Result<()> {
+    let start = |(camera, clip): (&CameraId, &Clip)| {
+        let source = set.path(clip).display().to_string();
+        let agent = Agent::builder(site, camera.as_str(), &source, &broker.url());
+        agent.flags(&["--once", "--segment-seconds", "2", "--drain-timeout", "2"]).start()
+    };
+    let mut agents = cast.map(start).collect::<Result<Vec<_>>>()?;
+    // Without an analyzer nothing is acknowledged, and that is how they end; here it does not matter.
+    agents.iter_mut().try_for_each(|agent| agent.process().wait(secs(60)).map(drop))
 }
 
-/// Width and height, from a baseline or progressive JPEG's frame header.
-fn size(jpeg: &[u8]) -> Option<(u32, u32)> {
-    let mut at = 2;
-    loop {
-        let (marker, length) = (*jpeg.get(at + 1)?, u16::from_be_bytes([*jpeg.get(at + 2)?, *jpeg.get(at + 3)?]));
-        if matches!(marker, 0xC0..=0xC2) {
-            let word = |i: usize| Some(u32::from(u16::from_be_bytes([*jpeg.get(i)?, *jpeg.get(i + 1)?])));
-            return Some((word(at + 7)?, word(at + 5)?));
-        }
-        at += 2 + usize::from(length);
-    }
+/// Capture time of the first frame of a camera's footage: the clip's beginning.
+fn began(messages: &[Message], camera: &CameraId) -> Result<Micros> {
+    let of_camera = format!("/camera/{camera}/segment/");
+    let headers = messages.iter().filter(|m| m.topic.contains(&of_camera));
+    let starts = headers.filter_map(|m| SegmentHeader::from_json(m.header.as_bytes()).ok()).map(|h| h.start);
+    starts.min().with_context(|| format!("no footage of {camera} came"))
+}
+
+/// One frame as an agent sent it.
+struct Frame {
+    /// From the clip's beginning.
+    offset_us: i64,
+    header: FrameHeader,
+    jpeg: Bytes,
+}
+
+/// All frames that an agent sent of one clip.
+struct Take {
+    clip: String,
+    frames: Vec<Frame>,
+}
+
+/// Records what agents send of the escapes, so that any number of cameras can be played from one thread.
+fn record(set: &Set) -> Result<Vec<Take>> {
+    let broker = Mosquitto::start()?;
+    let watch = MqttWatch::connect(&broker.url(), &["paddock/record/camera/#"])?;
+    let escapes = set.escapes();
+    play(set, escapes.iter().map(|clip| (&clip.camera, *clip)), "record", &broker)?;
+    let messages = watch.messages();
+    let take = |clip: &&Clip| {
+        let zero = began(&messages, &clip.camera)?;
+        let topic = format!("paddock/record/camera/{}/frame", clip.camera);
+        let read = |m: &Message| {
+            let header = FrameHeader::from_json(m.header.as_bytes()).ok()?;
+            Some(Frame { offset_us: header.captured_at.since(zero), header, jpeg: m.payload.clone() })
+        };
+        let frames: Vec<Frame> = messages.iter().filter(|m| m.topic == topic).filter_map(read).collect();
+        anyhow::ensure!(frames.len() > 10, "an agent sent only {} frames of {}", frames.len(), clip.clip);
+        Ok(Take { clip: clip.clip.clone(), frames })
+    };
+    escapes.iter().map(take).collect()
 }

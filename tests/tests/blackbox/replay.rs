@@ -48,7 +48,11 @@ fn a_replay_of_the_smoke_set_finds_its_escapes_and_nothing_else_and_the_same_twi
         let alerts = found.remove(clip.camera.as_str()).unwrap_or_default();
         let right = match &clip.events[..] {
             [] => alerts.is_empty(),
-            [event, ..] => alerts.len() == 1 && (event.start - 0.3..event.start + 10.0).contains(&alerts[0]),
+            // A repeat within ten seconds of the event's start is the same alarm, as `evaluate` counts.
+            [event, ..] => {
+                let counts = event.start - 0.3..event.start + 10.0;
+                !alerts.is_empty() && alerts.iter().all(|t| counts.contains(t))
+            }
         };
         if !right {
             faults.push(format!("{}: alerts at {alerts:?}, truth {:?}", clip.camera, clip.events));
