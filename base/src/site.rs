@@ -15,7 +15,7 @@ use crate::ids::{CameraId, EnclosureId, SiteId, SpeciesId, ZoneId};
 
 /// What is wrong with a site file: one sentence with the file and the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}:{line}: {message}", file.display())]
+#[error("{}{}: {message}", file.display(), if *line == 0 { String::new() } else { format!(":{line}") })]
 pub struct SiteError {
     /// The file as it was named.
     pub file: PathBuf,

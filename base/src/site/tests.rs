@@ -135,5 +135,5 @@ fn what_stands_in_an_ignored_zone_counts_for_nothing() {
 #[test]
 fn a_missing_file_is_named() {
     let error = Site::load(Path::new("/nowhere/site.toml")).unwrap_err().to_string();
-    assert!(error.starts_with("/nowhere/site.toml:0: the site file cannot be read"), "{error}");
+    assert!(error.starts_with("/nowhere/site.toml: the site file cannot be read"), "{error}");
 }
