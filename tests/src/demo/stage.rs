@@ -53,7 +53,10 @@ impl Cast {
 
     /// One camera or file of the user's: all of its view is public ground, so that any animal is out.
     pub fn of_source(source: &str, out: &Path) -> Result<Self> {
-        let is_file = Path::new(source).exists();
+        let is_file = Path::new(source).is_file();
+        if !is_file && !source.contains("://") && !source.starts_with("/dev/") && !source.starts_with("v4l2:") {
+            bail!("the source {source} is no file and no URL; name a clip, rtsp://… or /dev/video0");
+        }
         let source = if is_file { fs::canonicalize(source)?.display().to_string() } else { source.to_owned() };
         fs::create_dir_all(out)?;
         let site_file = out.join("site.toml");
