@@ -3,7 +3,7 @@
 use base::time::Micros;
 use base::wire::{CameraConfig, Control, ControlAction};
 
-use crate::frames;
+use gate::frames;
 
 /// What goes to the thread that decides on frames.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,7 +7,7 @@
 //! Modules in reading order:
 //! - [`config`]: what was typed, and what is needed of it.
 //! - [`timeline`]: pure: the stream's own times into UTC; [`capture`]: the source, opened again for ever.
-//! - [`motion`]: where something moves; [`frames`]: pure: which frames go out; [`jpeg`]: as what.
+//! - [`gate`]: where something moves, and which frames go out; [`jpeg`]: as what.
 //! - [`segments`]: pure: footage with its capture time, hash and motion; [`spool`]: kept on disk.
 //! - [`publish`]: two MQTT connections, the newest frame, footage in order until acknowledged.
 //! - [`control`]: pure: what the analyzer asks for; [`status`]: what is said of all this.
@@ -24,10 +24,8 @@ pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod control;
-pub mod frames;
 pub mod host;
 pub mod jpeg;
-pub mod motion;
 pub mod probe;
 pub mod publish;
 pub mod run;

@@ -7,8 +7,18 @@ use tests::process::Start;
 use tests::repo_root;
 use tests::wait::secs;
 
-const CRATES: [&str; 9] =
-    ["base", "media", "vision", "tables", "camera-agent", "cluster-analyzer", "cloud-trends", "scenes", "tests"];
+const CRATES: [&str; 10] = [
+    "base",
+    "media",
+    "vision",
+    "gate",
+    "tables",
+    "camera-agent",
+    "cluster-analyzer",
+    "cloud-trends",
+    "scenes",
+    "tests",
+];
 
 /// What a pure module may not name: everything that waits, reads, writes, logs or looks at a clock.
 const IMPURE: [&str; 17] = [

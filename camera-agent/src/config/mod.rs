@@ -10,16 +10,17 @@ use std::time::Duration;
 use base::ids::{CameraId, SiteId};
 use base::input::toml_fault;
 use clap::ValueEnum;
+use gate::{frames, motion};
 use media::{SourceKind, SourceUrl};
 use serde::Deserialize;
 
 pub use broker::{BrokerUrl, BrokerUrlError};
 
+use crate::capture;
 use crate::cli::RunArgs;
 use crate::control::{self, Settings, outside};
 use crate::publish::window;
 use crate::timeline::Pace;
-use crate::{capture, frames, motion};
 
 /// A mistake in what was typed: one sentence that says what would be right.
 #[derive(Debug, thiserror::Error)]

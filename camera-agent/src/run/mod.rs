@@ -19,7 +19,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::capture::{self, Capture};
 use crate::config::Config;
 use crate::host;
-use crate::motion::mog2::Mog2;
 use crate::publish::footage::Sender;
 use crate::publish::mailbox::Mailbox;
 use crate::publish::mqtt::{Link, LinkOptions, Pump, link};
@@ -27,6 +26,7 @@ use crate::publish::urgent::Urgent;
 use crate::spool::worker::{Access, View, worker};
 use crate::spool::{Spool, SpoolError};
 use crate::status::{Board, Moment};
+use gate::Mog2;
 use pipeline::{Ends, Pipeline};
 
 /// A status at least this often.

@@ -13,13 +13,13 @@ use media::{Frame, Segment, SourceInfo};
 
 use crate::capture::Sink;
 use crate::control::{Order, Settings};
-use crate::frames::FrameGate;
+
 use crate::jpeg;
-use crate::motion::{self, Brightness, Detector, GATE_SIDE_PX, Motion};
 use crate::publish::mailbox::{FrameOut, Mailbox};
 use crate::segments::{Cut, Footage, MotionTally};
 use crate::spool::worker::Intake;
 use crate::status::{Board, SourceFacts};
+use gate::{Brightness, Detector, FrameGate, GATE_SIDE_PX, Motion, motion};
 
 /// The stages between capture and the two outputs.
 pub struct Pipeline {

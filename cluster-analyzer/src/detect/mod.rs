@@ -7,6 +7,7 @@
 //! Invariants: a frame on which decoding or the network fails is counted and never stops the thread; frames of
 //! a camera come out in the order in which they went in.
 
+use base::geometry::Rect;
 use media::Picture;
 use vision::{Detection, ModelCard};
 
@@ -47,9 +48,9 @@ pub trait Detector {
     /// Its labels, and what they stand for.
     fn card(&self) -> &ModelCard;
 
-    /// What is in the picture, best first.
+    /// What is in the picture, best first. `motion`: where something moves in it, normalised, largest first.
     ///
     /// # Errors
     /// The network fails.
-    fn detect(&mut self, picture: &Picture) -> Result<Vec<Detection>, DetectError>;
+    fn detect(&mut self, picture: &Picture, motion: &[Rect]) -> Result<Vec<Detection>, DetectError>;
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use base::geometry::Rect;
 use media::Picture;
 use vision::{Detection, ImageRef, Model, ModelCard, ModelError, ModelOptions};
 
@@ -30,7 +31,7 @@ impl Detector for OnnxDetector {
         self.model.card()
     }
 
-    fn detect(&mut self, picture: &Picture) -> Result<Vec<Detection>, DetectError> {
+    fn detect(&mut self, picture: &Picture, _: &[Rect]) -> Result<Vec<Detection>, DetectError> {
         let image = ImageRef { width: picture.width, height: picture.height, bgr: &picture.bgr };
         self.model.detect(image).map_err(|e| DetectError::Network { source: Box::new(e) })
     }

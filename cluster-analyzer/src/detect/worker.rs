@@ -95,7 +95,7 @@ impl Worker {
     fn look(&self, detector: &mut dyn Detector, job: &Job) -> Result<Vec<Detection>, DetectError> {
         let begun = self.clock.now();
         let picture = jpeg::decode(&job.jpeg, (job.header.width, job.header.height))?;
-        let detections = catch_unwind(AssertUnwindSafe(|| detector.detect(&picture)))
+        let detections = catch_unwind(AssertUnwindSafe(|| detector.detect(&picture, &job.header.motion)))
             .unwrap_or_else(|_| Err(DetectError::Network { source: "it panicked".into() }))?;
         let now = self.clock.now();
         self.metrics.frames_analysed.inc();
@@ -127,6 +127,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::sync::mpsc;
 
+    use base::geometry::Rect;
     use base::ids::CameraId;
     use base::time::{Micros, SimClock};
     use base::wire::{FrameHeader, VERSION};
@@ -145,7 +146,7 @@ mod tests {
             &self.0
         }
 
-        fn detect(&mut self, _: &Picture) -> Result<Vec<Detection>, DetectError> {
+        fn detect(&mut self, _: &Picture, _: &[Rect]) -> Result<Vec<Detection>, DetectError> {
             match self.1.fetch_add(1, Ordering::SeqCst) {
                 0 => panic!("a bug in a foreign library"),
                 1 | 2 => Err(DetectError::Network { source: "out of order".into() }),

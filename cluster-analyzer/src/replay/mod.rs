@@ -102,7 +102,7 @@ pub fn run(
     let mut replayed = Replayed::default();
     while let Some((camera, picture)) = next_picture(&mut lanes)? {
         let t = Micros(picture.pts_us);
-        let detections = detector.detect(&picture).map_err(|source| ReplayError::Detect {
+        let detections = detector.detect(&picture, &[]).map_err(|source| ReplayError::Detect {
             camera: camera.clone(),
             t_s: t.seconds_since(Micros(0)),
             source,

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use base::geometry::Rect;
 use media::{ClipOptions, ClipWriter};
 use vision::{Detection, ModelCard};
 
@@ -15,7 +16,7 @@ impl Detector for Brightest {
         &self.0
     }
 
-    fn detect(&mut self, picture: &Picture) -> Result<Vec<Detection>, DetectError> {
+    fn detect(&mut self, picture: &Picture, _: &[Rect]) -> Result<Vec<Detection>, DetectError> {
         let row = &picture.bgr[..3 * picture.width as usize];
         let bright = row.chunks(3).enumerate().filter(|(_, p)| p[1] > 128).map(|(x, _)| x).collect::<Vec<_>>();
         let Some(middle) = bright.get(bright.len() / 2) else { return Ok(vec![]) };
