@@ -111,13 +111,15 @@ pub struct DetectConfig {
     pub sessions: usize,
     /// Best class score under which nothing is reported.
     pub min_score: f32,
+    /// At most so many closer looks a picture, 0 to 4: all of them together cost as much as the first look.
+    pub windows: usize,
 }
 
 impl Default for DetectConfig {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         // Half of the cores: the rest is for decoding, the broker, the disk and the store.
-        Self { threads: 1, sessions: (cores / 2).max(1), min_score: 0.1 }
+        Self { threads: 1, sessions: (cores / 2).max(1), min_score: 0.1, windows: 4 }
     }
 }
 

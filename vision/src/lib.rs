@@ -9,6 +9,7 @@
 //! - [`letterbox`]: between pixels of the network's input and the picture.
 //! - [`head`]: from output arrays to detections; `centernet` and `yolox`.
 //! - [`runtime`], [`model`]: ONNX Runtime and a session of it; `preprocess` fills its input.
+//! - [`looks`]: pure: where to look closer; `mosaic` cuts that out.
 //! - [`tracker`]: detections of successive frames into tracks.
 //! - [`observe`]: tracks into the rows that reports are computed from.
 //!
@@ -21,7 +22,9 @@ pub mod detection;
 pub mod error;
 pub mod head;
 pub mod letterbox;
+pub mod looks;
 pub mod model;
+mod mosaic;
 pub mod observe;
 mod preprocess;
 pub mod runtime;
@@ -30,5 +33,6 @@ pub mod tracker;
 pub use card::{Group, ModelCard};
 pub use detection::Detection;
 pub use error::ModelError;
+pub use looks::LookParams;
 pub use model::{ImageRef, Model, ModelOptions};
 pub use tracker::{Track, Tracker, TrackerParams};

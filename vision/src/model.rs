@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use base::geometry::Rect;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
@@ -12,6 +13,8 @@ use crate::card::{Head, ModelCard};
 use crate::detection::Detection;
 use crate::error::ModelError;
 use crate::head::{HeadParams, centernet, yolox};
+use crate::looks::{self, LookParams};
+use crate::mosaic::Mosaic;
 use crate::preprocess::Preprocessor;
 use crate::runtime;
 
@@ -113,6 +116,7 @@ pub struct Model {
     params: HeadParams,
     session: Session,
     preprocessor: Preprocessor,
+    mosaic: Mosaic,
 }
 
 impl Model {
@@ -132,7 +136,7 @@ impl Model {
             max_detections: options.max_detections,
             groups: card.groups.clone(),
         };
-        let mut model = Self { card, params, session, preprocessor };
+        let mut model = Self { card, params, session, preprocessor, mosaic: Mosaic::default() };
         model.check_tensors(&path.join("model.toml"))?;
         Ok(model)
     }
@@ -167,6 +171,36 @@ impl Model {
         };
         // The shapes were checked when the model was opened; a network that changes them later is broken.
         detections.map_err(|message| run_error(&self.card, ort::Error::new(message)))
+    }
+
+    /// What is in the picture, after a closer look at what moves in it and at what the first look was not sure of
+    /// (see [`crate::looks`]): best first.
+    ///
+    /// # Errors
+    /// As [`Model::detect`].
+    pub fn detect_closely(
+        &mut self,
+        image: ImageRef<'_>,
+        looks: &LookParams,
+        motion: &[Rect],
+    ) -> Result<Vec<Detection>, ModelError> {
+        let whole = self.detect(image)?;
+        let input = (self.card.input.width, self.card.input.height);
+        let tiles = looks::plan(looks, &self.card, (image.width, image.height), input, motion, &whole);
+        if tiles.is_empty() {
+            return Ok(whole);
+        }
+        let mut mosaic = std::mem::take(&mut self.mosaic);
+        let found = mosaic
+            .fill(image, &tiles, input, self.card.input.pad)
+            .map_err(|source| ModelError::Scale { source })
+            .and_then(|picture| self.detect(picture));
+        self.mosaic = mosaic;
+        let closer = found?.into_iter().filter_map(|mut d| {
+            d.rect = tiles.iter().find_map(|tile| tile.to_picture(&d.rect))?;
+            Some(d)
+        });
+        Ok(looks::together(whole, closer.collect(), &self.params))
     }
 
     /// Runs the network alone over a blank input that is already laid out: what a plain call of ONNX Runtime

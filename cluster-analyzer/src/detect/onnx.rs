@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::geometry::Rect;
 use media::Picture;
-use vision::{Detection, ImageRef, Model, ModelCard, ModelError, ModelOptions};
+use vision::{Detection, ImageRef, LookParams, Model, ModelCard, ModelError, ModelOptions};
 
 use super::{DetectError, Detector};
 use crate::config::DetectConfig;
@@ -13,6 +13,7 @@ use crate::config::DetectConfig;
 #[derive(Debug)]
 pub struct OnnxDetector {
     model: Model,
+    looks: LookParams,
 }
 
 impl OnnxDetector {
@@ -22,7 +23,8 @@ impl OnnxDetector {
     /// One sentence that names the file, line or key.
     pub fn open(dir: &Path, config: &DetectConfig) -> Result<Self, ModelError> {
         let options = ModelOptions { threads: config.threads, min_score: config.min_score, ..ModelOptions::default() };
-        Ok(Self { model: Model::open(dir, &options)? })
+        let looks = LookParams { windows: config.windows, ..LookParams::default() };
+        Ok(Self { model: Model::open(dir, &options)?, looks })
     }
 }
 
@@ -31,8 +33,8 @@ impl Detector for OnnxDetector {
         self.model.card()
     }
 
-    fn detect(&mut self, picture: &Picture, _: &[Rect]) -> Result<Vec<Detection>, DetectError> {
+    fn detect(&mut self, picture: &Picture, motion: &[Rect]) -> Result<Vec<Detection>, DetectError> {
         let image = ImageRef { width: picture.width, height: picture.height, bgr: &picture.bgr };
-        self.model.detect(image).map_err(|e| DetectError::Network { source: Box::new(e) })
+        self.model.detect_closely(image, &self.looks, motion).map_err(|e| DetectError::Network { source: Box::new(e) })
     }
 }

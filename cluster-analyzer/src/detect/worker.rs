@@ -94,7 +94,8 @@ impl Worker {
     /// Decodes and looks. A panic in a foreign library is a failure of this frame and of nothing else.
     fn look(&self, detector: &mut dyn Detector, job: &Job) -> Result<Vec<Detection>, DetectError> {
         let begun = self.clock.now();
-        let picture = jpeg::decode(&job.jpeg, (job.header.width, job.header.height))?;
+        let mut picture = jpeg::decode(&job.jpeg, (job.header.width, job.header.height))?;
+        picture.pts_us = job.header.captured_at.0;
         let detections = catch_unwind(AssertUnwindSafe(|| detector.detect(&picture, &job.header.motion)))
             .unwrap_or_else(|_| Err(DetectError::Network { source: "it panicked".into() }))?;
         let now = self.clock.now();

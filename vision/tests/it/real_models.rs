@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use base::geometry::Rect;
-use vision::{Detection, Group, ImageRef, Model, ModelOptions};
+use vision::{Detection, Group, ImageRef, LookParams, Model, ModelOptions};
 
 use crate::support::{Picture, load_runtime, root};
 
@@ -135,6 +135,54 @@ fn yolox_answers_are_well_formed_and_any_picture_will_do() {
             answers_well_formed(&mut model);
             takes_any_picture(&mut model);
         }
+        None => skip(),
+    }
+}
+
+/// The photograph shrunk to `width_px`, on a grey picture of 640x480 with its left top at (`x`, `y`).
+fn small(name: &str, width_px: u32, x: u32, y: u32) -> Picture {
+    let photograph = Picture::photograph(name);
+    let height_px = width_px * photograph.height / photograph.width;
+    let (width, height) = (640u32, 480u32);
+    let mut bgr = vec![110; (width * height * 3) as usize];
+    for row in 0..height_px {
+        for column in 0..width_px {
+            let from = (row * photograph.height / height_px * photograph.width + column * photograph.width / width_px)
+                as usize
+                * 3;
+            let to = ((y + row) * width + x + column) as usize * 3;
+            bgr[to..to + 3].copy_from_slice(&photograph.bgr[from..from + 3]);
+        }
+    }
+    Picture { width, height, bgr }
+}
+
+fn sees_more_closely(model: &mut Model) {
+    let mut gained = 0.0;
+    for (name, label) in [("dog", "dog"), ("horses", "horse"), ("giraffe", "giraffe"), ("eagle", "bird")] {
+        let picture = small(name, 64, 470, 60);
+        let here = Rect { x: 470.0 / 640.0, y: 60.0 / 480.0, w: 64.0 / 640.0, h: 0.1 };
+        let score = |found: &[Detection], card: &vision::ModelCard| {
+            let label = card.label_index(label).unwrap();
+            let near = found.iter().filter(|d| d.rect.intersection(&here).area() > 0.5 * d.rect.area());
+            near.flat_map(|d| &d.scores).filter(|(l, _)| *l == label).map(|(_, s)| *s).fold(0.0, f32::max)
+        };
+        let once = model.detect(picture.as_image()).unwrap();
+        let twice = model.detect_closely(picture.as_image(), &LookParams::default(), &[here]).unwrap();
+        let (once, twice) = (score(&once, model.card()), score(&twice, model.card()));
+        println!("{} {name}: {once:.2} -> {twice:.2}", model.card().name);
+        assert!(twice >= once, "{name}: {once} -> {twice}");
+        gained += twice - once;
+    }
+    assert!(gained > 0.2, "{gained}");
+}
+
+#[test]
+fn a_closer_look_sees_better_what_is_small() {
+    let options = ModelOptions::default();
+    sees_more_closely(&mut centernet(&options));
+    match yolox(&options) {
+        Some(mut model) => sees_more_closely(&mut model),
         None => skip(),
     }
 }
