@@ -92,8 +92,14 @@ impl Live {
 
     fn seen(&mut self, Done { job, detections }: Done) {
         let header = &job.header;
-        let picture =
-            Detected { camera: &job.camera, t: header.captured_at, drill: header.drill, detections: &detections };
+        let picture = Detected {
+            camera: &job.camera,
+            t: header.captured_at,
+            light: header.light,
+            motion: &header.motion,
+            drill: header.drill,
+            detections: &detections,
+        };
         let output = self.pipeline.take(&picture);
         let opened = |change: &&Change| change.alert == Some(AlertType::Opened);
         let stills = output.changes.iter().filter(opened).map(|c| (c.after.id.clone(), job.jpeg.clone())).collect();

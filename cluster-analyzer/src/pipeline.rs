@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base::geometry::Rect;
 use base::ids::{CameraId, EnclosureId};
 use base::incident::Incident;
 use base::observation::{Observation, ObservationSource};
 use base::site::Site;
 use base::time::Micros;
+use base::wire::Light;
 use vision::observe::Observer;
 use vision::{Detection, ModelCard, Tracker, TrackerParams};
 
@@ -25,6 +27,10 @@ pub struct Detected<'a> {
     pub camera: &'a CameraId,
     /// When it was captured.
     pub t: Micros,
+    /// How it was lit.
+    pub light: Light,
+    /// Where something moves in it, normalised.
+    pub motion: &'a [Rect],
     /// It carries a synthetic animal.
     pub drill: bool,
     /// What is in it.
@@ -84,7 +90,14 @@ impl Pipeline {
         let ended = camera.tracker.take_ended();
         camera.lane.end(&ended);
         ended.iter().for_each(|track| drop(camera.homes.remove(&track.id)));
-        let verdicts = camera.lane.judge(judge, site, card, picture.camera, picture.t, &tracks);
+        let frame = judge::Frame {
+            camera: picture.camera,
+            t: picture.t,
+            light: picture.light,
+            motion: picture.motion,
+            tracks: &tracks,
+        };
+        let verdicts = camera.lane.judge(judge, site, card, &frame);
         let sights: Vec<Sight> = verdicts
             .into_iter()
             .filter_map(|verdict| {

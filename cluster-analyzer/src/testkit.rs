@@ -8,6 +8,7 @@ use base::ids::CameraId;
 use base::incident::AlertType;
 use base::site::Site;
 use base::time::Micros;
+use base::wire::Light;
 use vision::{Detection, ModelCard};
 
 use crate::incident::{Change, IdSource};
@@ -123,7 +124,14 @@ impl Sim {
     /// One picture.
     pub fn picture(&mut self, camera_name: &str, at_s: f64, detections: &[Detection]) -> Output {
         let camera = camera(camera_name);
-        let output = self.pipeline.take(&Detected { camera: &camera, t: seconds(at_s), drill: false, detections });
+        let output = self.pipeline.take(&Detected {
+            camera: &camera,
+            t: seconds(at_s),
+            light: Light::Day,
+            motion: &[],
+            drill: false,
+            detections,
+        });
         self.changes.extend(output.changes.clone());
         output
     }

@@ -7,6 +7,7 @@ use base::ids::CameraId;
 use base::incident::Tier;
 use base::site::Site;
 use base::time::Micros;
+use base::wire::Light;
 use vision::{Group, ModelCard, Track};
 
 use super::Params;
@@ -48,6 +49,21 @@ pub struct Verdict {
     pub scores: Vec<(String, f32)>,
 }
 
+/// What was seen in one picture.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// Whose picture.
+    pub camera: &'a CameraId,
+    /// When it was captured.
+    pub t: Micros,
+    /// How it was lit.
+    pub light: Light,
+    /// Where something moves in it, normalised.
+    pub motion: &'a [Rect],
+    /// The tracks that were seen in it.
+    pub tracks: &'a [Track],
+}
+
 /// The judge of one camera.
 #[derive(Debug, Clone, Default)]
 pub struct Lane {
@@ -57,28 +73,24 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Takes in the tracks that were seen in the picture captured at `t`.
-    pub fn judge(
-        &mut self,
-        params: &Params,
-        site: &Site,
-        card: &ModelCard,
-        camera: &CameraId,
-        t: Micros,
-        tracks: &[Track],
-    ) -> Vec<Verdict> {
-        self.lost.retain(|lost| t.since(lost.last_seen) <= params.inherit_within_us);
-        let scene = Scene { params, site, card, camera, t, tracks };
-        tracks.iter().filter_map(|track| self.judge_track(&scene, track)).collect()
+    /// Takes in the tracks that were seen in a picture.
+    pub fn judge(&mut self, params: &Params, site: &Site, card: &ModelCard, frame: &Frame<'_>) -> Vec<Verdict> {
+        self.lost.retain(|lost| frame.t.since(lost.last_seen) <= params.inherit_within_us);
+        let scene = Scene { params, site, card, frame };
+        frame.tracks.iter().filter_map(|track| self.judge_track(&scene, track)).collect()
     }
 
     fn judge_track(&mut self, scene: &Scene<'_>, track: &Track) -> Option<Verdict> {
-        let Scene { params, site, card, camera, t, .. } = *scene;
+        let Scene { params, site, card, frame } = *scene;
+        let t = frame.t;
         let detection = track.last_detection.as_ref()?;
         let scores = animal_scores(card, track);
         let rect = track.rect;
         let sigma = params.jitter * rect.w.max(rect.h) + 0.004;
-        let at = Standing { part: scene.is_part(track), ..standing(site, camera, &scores, rect.ground_point(), sigma) };
+        let at = Standing {
+            part: scene.is_part(track),
+            ..standing(site, frame.camera, &scores, rect.ground_point(), sigma)
+        };
         if !self.tracks.contains_key(&track.id) {
             let begun = self.begin(t, rect);
             self.tracks.insert(track.id, begun);
@@ -151,16 +163,14 @@ struct Scene<'a> {
     params: &'a Params,
     site: &'a Site,
     card: &'a ModelCard,
-    camera: &'a CameraId,
-    t: Micros,
-    tracks: &'a [Track],
+    frame: &'a Frame<'a>,
 }
 
 impl Scene<'_> {
     /// Most of the track's box lies in the box of a larger and likelier animal.
     fn is_part(&self, track: &Track) -> bool {
         let (area, score) = (track.rect.area(), track.animal_score(self.card));
-        self.tracks.iter().any(|other| {
+        self.frame.tracks.iter().any(|other| {
             let shared = other.rect.intersection(&track.rect).area();
             other.id != track.id
                 && other.rect.area() > PART_TIMES * area

@@ -17,7 +17,7 @@ pub mod lane;
 pub mod motion;
 pub mod place;
 
-pub use lane::{Lane, Verdict};
+pub use lane::{Frame, Lane, Verdict};
 
 /// When a track is an alarm.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,6 +11,7 @@ use base::ids::CameraId;
 use base::incident::{AlertType, Incident};
 use base::site::Site;
 use base::time::Micros;
+use base::wire::Light;
 use media::{MediaError, Picture};
 
 use crate::detect::{DetectError, Detector};
@@ -107,7 +108,14 @@ pub fn run(
             t_s: t.seconds_since(Micros(0)),
             source,
         })?;
-        let output = pipeline.take(&Detected { camera: &camera, t, drill: false, detections: &detections });
+        let output = pipeline.take(&Detected {
+            camera: &camera,
+            t,
+            light: Light::Day,
+            motion: &[],
+            drill: false,
+            detections: &detections,
+        });
         for change in output.changes {
             if let Some(kind) = change.alert {
                 let event = ReplayEvent { kind, t, incident: change.after };
