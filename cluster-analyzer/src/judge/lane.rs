@@ -8,11 +8,14 @@ use base::incident::Tier;
 use base::site::Site;
 use base::time::Micros;
 use base::wire::Light;
+use serde::{Deserialize, Serialize};
 use vision::{Group, ModelCard, Track};
 
 use super::Params;
+use super::company::{is_carried, is_part, is_person, stirs};
 use super::evidence::{Evidence, looks_animal};
-use super::place::{Standing, standing};
+use super::place::{self, Scores, Standing, standing};
+use super::scale::Scale;
 
 /// A camera remembers at most so many places.
 const MOST_FIXTURES: usize = 64;
@@ -20,11 +23,12 @@ const MOST_FIXTURES: usize = 64;
 const FIXTURE_IOU: f32 = 0.4;
 /// A new track is the heir of one that was lost within so many box sizes.
 const HEIR_SIZES: f32 = 1.5;
-
-/// A part has at least this share of its box in that of the whole,
-const PART_SHARE: f32 = 0.6;
-/// which is so many times larger.
-const PART_TIMES: f32 = 2.0;
+/// Width of a picture in its heights, where only normalised sizes are known.
+const ASPECT: f32 = 4.0 / 3.0;
+/// What is larger than this many times the largest free-roaming species is none of them.
+const ROAMER_TIMES: f32 = 1.8;
+/// What is smaller than this part of the site's smallest species is a toy.
+const SMALLEST_PART: f32 = 0.5;
 
 /// What is thought of one track after one picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +39,7 @@ pub struct Verdict {
     pub tier: Option<Tier>,
     /// Probability that it is an animal out of place.
     pub confidence: f32,
-    /// Sum of the log-likelihood ratios.
+    /// Log-odds of "an animal out of place".
     pub llr: f32,
     /// Since when it has been taken for an animal out of place.
     pub since: Micros,
@@ -64,33 +68,51 @@ pub struct Frame<'a> {
     pub tracks: &'a [Track],
 }
 
+/// What a camera knows of its view, for longer than the program runs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// Where something that looks like an animal has always stood, oldest first.
+    pub fixtures: Vec<Rect>,
+    /// How large things are.
+    pub scale: Scale,
+}
+
 /// The judge of one camera.
 #[derive(Debug, Clone, Default)]
 pub struct Lane {
     tracks: BTreeMap<u64, Evidence>,
     lost: Vec<Evidence>,
-    fixtures: Vec<Rect>,
+    memory: Memory,
 }
 
 impl Lane {
+    /// A judge who has known the view before.
+    pub fn remembering(memory: Memory) -> Self {
+        Self { memory, ..Self::default() }
+    }
+
+    /// What outlasts a restart.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     /// Takes in the tracks that were seen in a picture.
     pub fn judge(&mut self, params: &Params, site: &Site, card: &ModelCard, frame: &Frame<'_>) -> Vec<Verdict> {
         self.lost.retain(|lost| frame.t.since(lost.last_seen) <= params.inherit_within_us);
+        let people = frame.tracks.iter().filter(|track| track.confirmed && is_person(card, track));
+        people.for_each(|track| self.memory.scale.learn(&track.rect));
+        self.memory.scale.refresh();
         let scene = Scene { params, site, card, frame };
         frame.tracks.iter().filter_map(|track| self.judge_track(&scene, track)).collect()
     }
 
     fn judge_track(&mut self, scene: &Scene<'_>, track: &Track) -> Option<Verdict> {
-        let Scene { params, site, card, frame } = *scene;
-        let t = frame.t;
+        let Scene { params, card, frame, .. } = *scene;
+        let (t, rect) = (frame.t, track.rect);
         let detection = track.last_detection.as_ref()?;
         let scores = animal_scores(card, track);
-        let rect = track.rect;
-        let sigma = params.jitter * rect.w.max(rect.h) + 0.004;
-        let at = Standing {
-            part: scene.is_part(track),
-            ..standing(site, frame.camera, &scores, rect.ground_point(), sigma)
-        };
+        let at = scene.standing(track, &scores, &self.memory.scale);
         if !self.tracks.contains_key(&track.id) {
             let begun = self.begin(t, rect);
             self.tracks.insert(track.id, begun);
@@ -98,7 +120,11 @@ impl Lane {
         let evidence = self.tracks.get_mut(&track.id)?;
         evidence.add(params, card, t, detection, &at);
         evidence.last_rect = rect;
-        evidence.watch_motion(params, &rect);
+        if at.carried && !evidence.moved {
+            evidence.put_down(t, rect);
+        } else {
+            evidence.watch_motion(params, &rect, stirs(card, track, frame.tracks, frame.motion));
+        }
         let remember = !evidence.moved && t.since(evidence.anchored_at) >= params.fixture_after_us;
         evidence.fixture |= remember;
         let (tier, anchor) = (tier(params, evidence, &at), evidence.anchor);
@@ -106,7 +132,7 @@ impl Lane {
             track: track.id,
             tier,
             confidence: evidence.confidence(),
-            llr: evidence.llr,
+            llr: evidence.llr(),
             since: evidence.since,
             moved: evidence.moved,
             looks_animal: looks_animal(detection, card),
@@ -143,18 +169,18 @@ impl Lane {
         {
             return Evidence::heir(&self.lost.swap_remove(i), t, rect);
         }
-        let fixture = self.fixtures.iter().any(|place| place.iou(&rect) >= FIXTURE_IOU);
+        let fixture = self.memory.fixtures.iter().any(|place| place.iou(&rect) >= FIXTURE_IOU);
         Evidence { fixture, ..Evidence::new(t, rect) }
     }
 
     fn remember(&mut self, place: Rect) {
-        if self.fixtures.iter().any(|known| known.iou(&place) >= 0.7) {
-            return;
+        let fixtures = &mut self.memory.fixtures;
+        // What is seen again is the youngest again.
+        fixtures.retain(|known| known.iou(&place) < 0.7);
+        if fixtures.len() == MOST_FIXTURES {
+            fixtures.remove(0);
         }
-        if self.fixtures.len() == MOST_FIXTURES {
-            self.fixtures.remove(0);
-        }
-        self.fixtures.push(place);
+        fixtures.push(place);
     }
 }
 
@@ -167,24 +193,30 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Most of the track's box lies in the box of a larger and likelier animal.
-    fn is_part(&self, track: &Track) -> bool {
-        let (area, score) = (track.rect.area(), track.animal_score(self.card));
-        self.frame.tracks.iter().any(|other| {
-            let shared = other.rect.intersection(&track.rect).area();
-            other.id != track.id
-                && other.rect.area() > PART_TIMES * area
-                && shared > PART_SHARE * area
-                && other.animal_score(self.card) > score
-        })
+    /// Where a track stands, with whom, and how large it is.
+    fn standing(&self, track: &Track, scores: &Scores, scale: &Scale) -> Standing {
+        let Self { params, site, card, frame } = *self;
+        let rect = track.rect;
+        let sigma = params.jitter * rect.w.max(rect.h) + 0.004;
+        let at = standing(site, frame.camera, scores, rect.ground_point(), sigma);
+        let size_m = scale.size_m(&rect, ASPECT);
+        let could_roam = size_m.is_none_or(|size| size <= ROAMER_TIMES * place::largest_roamer_m(site));
+        Standing {
+            part: is_part(card, track, frame.tracks),
+            carried: is_carried(card, track, frame.tracks),
+            too_small: size_m.is_some_and(|size| size < SMALLEST_PART * place::smallest_m(site)),
+            roaming: at.roaming && could_roam,
+            ..at
+        }
     }
 }
 
 fn tier(params: &Params, evidence: &Evidence, at: &Standing) -> Option<Tier> {
     let out_now = at.p_out > 0.5;
-    if evidence.llr >= params.escape_llr() && evidence.moved && evidence.positive >= params.min_sightings && out_now {
+    let llr = evidence.llr();
+    if llr >= params.escape_llr() && evidence.moved && evidence.positive >= params.min_sightings && out_now {
         Some(Tier::Escape)
-    } else if evidence.llr >= params.watch_llr() && evidence.moved && evidence.positive >= 2 && out_now {
+    } else if llr >= params.watch_llr() && evidence.moved && evidence.positive >= 2 && out_now {
         Some(Tier::Watch)
     } else {
         None

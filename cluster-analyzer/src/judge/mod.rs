@@ -5,6 +5,7 @@
 //! decides: at `ln((1 - miss_rate) / false_alarm_rate)` it is an escape, at half of that it is watched.
 //!
 //! - [`place`]: how surely a ground point is out, given how a box jitters.
+//! - [`scale`]: how large things are, learnt from people; [`company`]: what stands with what.
 //! - [`motion`]: whether a box has moved as a whole.
 //! - [`evidence`]: one picture's ratio, and what a track has gathered.
 //! - [`lane`]: the tracks of one camera, with the memory of what has always stood there.
@@ -12,12 +13,14 @@
 //! Invariants: a label names an alarm and never silences one outside of enclosures; what has not moved by
 //! itself is never an escape; two judges that are given the same tracks say the same.
 
+pub mod company;
 pub mod evidence;
 pub mod lane;
 pub mod motion;
 pub mod place;
+pub mod scale;
 
-pub use lane::{Frame, Lane, Verdict};
+pub use lane::{Frame, Lane, Memory, Verdict};
 
 /// When a track is an alarm.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +33,14 @@ pub struct Params {
     pub neutral_score: f32,
     /// Weight of a picture's score: pictures of one track are not independent.
     pub score_weight: f32,
-    /// Least and most that one picture can say.
+    /// Least and most that one picture can say of what it is.
     pub llr_range: [f32; 2],
+    /// Weight of where it stands: a box's lower edge errs in the same way in successive pictures.
+    pub place_weight: f32,
+    /// Most that one picture can say of where it stands.
+    pub most_out: f32,
+    /// Pictures closer together than this say the less the closer they are, µs.
+    pub independent_us: i64,
     /// A track's sum never falls below this, so that an animal which was at home for hours and steps out is
     /// not judged by those hours.
     pub floor: f32,
@@ -57,6 +66,9 @@ impl Default for Params {
             neutral_score: 0.14,
             score_weight: 1.5,
             llr_range: [-1.5, 2.6],
+            place_weight: 1.0,
+            most_out: 5.0,
+            independent_us: 180_000,
             floor: -1.0,
             jitter: 0.08,
             moved_sizes: 0.3,

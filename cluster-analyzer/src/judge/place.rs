@@ -26,6 +26,8 @@ pub struct Standing {
     pub kind: Option<ZoneKind>,
     /// Probability that the ground point is out of every zone that is home, or of no interest.
     pub p_out: f32,
+    /// The same of every enclosure, whoever lives there.
+    pub p_clear: f32,
     /// The enclosure whose inhabitant it could be and in which it surely stands.
     pub home: Option<EnclosureId>,
     /// In an enclosure whose species do not look like it.
@@ -34,6 +36,10 @@ pub struct Standing {
     pub roaming: bool,
     /// It is a part of a larger animal in the same picture: a head has no ground to stand on.
     pub part: bool,
+    /// Somebody who walks has it with them.
+    pub carried: bool,
+    /// Beside the people who stand in such places it is smaller than any animal of the site.
+    pub too_small: bool,
 }
 
 /// Where a thing of these scores stands; `sigma` is the ground point's standard deviation, normalised.
@@ -41,15 +47,18 @@ pub fn standing(site: &Site, camera: &CameraId, scores: &Scores, ground: Point, 
     let zones = site.camera(camera).map(|c| c.zones.as_slice()).unwrap_or_default();
     let is_home =
         |zone: &Zone| enclosure_of(site, zone).is_some_and(|e| share(scores, |l| lives_in(site, e, l)) >= HOME_SHARE);
-    let mut found = Standing { p_out: 1.0, ..Standing::default() };
+    let mut found = Standing { p_out: 1.0, p_clear: 1.0, ..Standing::default() };
     for zone in zones {
         let home = is_home(zone);
-        if home || zone.kind == ZoneKind::Ignore {
+        if home || matches!(zone.kind, ZoneKind::Ignore | ZoneKind::Enclosure) {
             let p_out = normal_cdf(signed_distance(zone, ground) / sigma.max(1e-4));
             if home && p_out < 0.1 {
                 found.home.clone_from(&zone.enclosure);
             }
-            found.p_out = found.p_out.min(p_out);
+            found.p_clear = found.p_clear.min(p_out);
+            if home || zone.kind == ZoneKind::Ignore {
+                found.p_out = found.p_out.min(p_out);
+            }
         }
     }
     // Of overlapping zones the one that decides is named: home before what else holds the point.
@@ -80,6 +89,18 @@ fn lives_in(site: &Site, enclosure: &Enclosure, label: &str) -> bool {
 fn only_roams(site: &Site, label: &str) -> bool {
     let mut could_be = site.species_like(label).peekable();
     could_be.peek().is_some() && could_be.all(|s| s.free_roaming)
+}
+
+/// Height of the largest species that may roam, m: a metre and a half where the site file says none.
+pub fn largest_roamer_m(site: &Site) -> f32 {
+    let roamers = site.species.iter().filter(|s| s.free_roaming);
+    roamers.map(|s| s.height_m.unwrap_or(1.5)).fold(0.0, f32::max)
+}
+
+/// Height of the smallest species that must not roam, m; 0 where one has none in the site file.
+pub fn smallest_m(site: &Site) -> f32 {
+    let heights = site.species.iter().filter(|s| !s.free_roaming).map(|s| s.height_m.unwrap_or(0.0));
+    heights.reduce(f32::min).unwrap_or(0.0)
 }
 
 /// Share of the scores that belongs to labels of which `is` holds.
