@@ -20,6 +20,7 @@ use crate::detect::worker::Done;
 use crate::http::Commanded;
 use crate::incident::command::{self, CommandError};
 use crate::incident::{Boost, Change};
+use crate::judge::store::Views;
 use crate::lake::LakeHandle;
 use crate::ledger::{Entry, Ledger};
 use crate::metrics::{Event, Metrics};
@@ -58,6 +59,8 @@ pub struct Live {
     pub pipeline: Pipeline,
     /// `state.db`.
     pub ledger: Ledger,
+    /// What cameras know of their views.
+    pub views: Views,
     /// Where frames wait, to move cameras up.
     pub desk: Arc<Desk>,
     /// Counts.
@@ -109,6 +112,9 @@ impl Live {
         }
         self.out.lake.observations(output.observations);
         self.out.lake.analysed(&job.camera, header.captured_at);
+        if let Some(memory) = self.pipeline.memory(&job.camera) {
+            self.views.keep(&job.camera, memory, header.captured_at);
+        }
     }
 
     /// Writes changes down and passes them on. `since`: the capture or command from which latency counts.

@@ -82,6 +82,20 @@ impl Pipeline {
         self.book.load(incidents);
     }
 
+    /// Takes over what cameras knew of their views before a restart.
+    pub fn remember(&mut self, views: Vec<(CameraId, judge::Memory)>) {
+        for (id, memory) in views {
+            let mut camera = Camera::new(&id, &self.card);
+            camera.lane = judge::Lane::remembering(memory);
+            self.cameras.insert(id, camera);
+        }
+    }
+
+    /// What a camera knows of its view.
+    pub fn memory(&self, camera: &CameraId) -> Option<&judge::Memory> {
+        self.cameras.get(camera).map(|camera| camera.lane.memory())
+    }
+
     /// Takes in one picture.
     pub fn take(&mut self, picture: &Detected<'_>) -> Output {
         let Self { site, card, judge, cameras, book } = self;

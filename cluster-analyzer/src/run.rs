@@ -31,6 +31,7 @@ use crate::http::{self, Commanded};
 use crate::incident::IdSource;
 use crate::ingest::Rejection;
 use crate::ingest::mqtt::{self, Connection, Link, Purpose};
+use crate::judge::store::Views;
 use crate::lake::{self, LakeError};
 use crate::ledger::Ledger;
 use crate::live::{Input, Live, Outputs, Retained};
@@ -305,7 +306,9 @@ impl Parts {
         open.iter().for_each(|incident| out.retained.put(incident.clone()));
         let mut pipeline = Pipeline::new(Arc::clone(&self.site), card, self.config.judge.clone(), IdSource::Random);
         pipeline.load(open);
-        Ok(Live { pipeline, ledger, desk, metrics: self.metrics(), clock: self.clock(), out })
+        let views = Views::open(&self.state_db()).map_err(|e| self.state_db_error(e))?;
+        pipeline.remember(views.load().map_err(|e| self.state_db_error(e))?);
+        Ok(Live { pipeline, views, ledger, desk, metrics: self.metrics(), clock: self.clock(), out })
     }
 
     /// The detector's threads; the first one takes the network that was opened to check the model.

@@ -8,7 +8,8 @@
 //! - [`scale`]: how large things are, learnt from people; [`company`]: what stands with what.
 //! - [`motion`]: whether a box has moved as a whole.
 //! - [`evidence`]: one picture's ratio, and what a track has gathered.
-//! - [`lane`]: the tracks of one camera, with the memory of what has always stood there.
+//! - [`lane`]: the tracks of one camera, with the memory of what has always stood there; [`store`] (adapter) keeps
+//!   that memory in SQLite.
 //!
 //! Invariants: a label names an alarm and never silences one outside of enclosures; what has not moved by
 //! itself is never an escape; two judges that are given the same tracks say the same.
@@ -19,6 +20,7 @@ pub mod lane;
 pub mod motion;
 pub mod place;
 pub mod scale;
+pub mod store;
 
 pub use lane::{Frame, Lane, Memory, Verdict};
 
