@@ -12,7 +12,8 @@ use base::site::Site;
 use clap::{Parser, Subcommand};
 use cluster_analyzer::config::{Config, DEFAULT_MODEL, DetectConfig, RunFlags};
 use cluster_analyzer::detect::onnx::OnnxDetector;
-use cluster_analyzer::replay::{self, ReplayError};
+use cluster_analyzer::replay;
+use cluster_analyzer::replay::see::SeeParams;
 use cluster_analyzer::{judge, run};
 
 /// Watches a site: raises the alarm when an animal is out of place, keeps and forwards the footage.
@@ -48,7 +49,7 @@ struct ReplayFlags {
     /// Model folder.
     #[arg(long, value_name = "DIR", default_value = DEFAULT_MODEL)]
     model: PathBuf,
-    /// Pictures a second.
+    /// Pictures a second while something moves.
     #[arg(long, value_name = "FPS", default_value_t = 5.0)]
     fps: f64,
     /// File of the lines; `-` is standard output.
@@ -133,7 +134,12 @@ fn replay_clips(flags: &ReplayFlags) -> anyhow::Result<()> {
         let file = std::fs::File::create(&flags.out);
         Box::new(file.with_context(|| format!("--out {} cannot be written", flags.out.display())).map_err(bad_input)?)
     };
-    let params = replay::Params { site, clips: flags.cameras.clone(), fps: flags.fps, judge: judge::Params::default() };
+    let params = replay::Params {
+        site,
+        clips: flags.cameras.clone(),
+        see: SeeParams::at_fps(flags.fps),
+        judge: judge::Params::default(),
+    };
     let mut written = Ok(());
     let replayed = replay::run(&params, &mut detector, |event| {
         if written.is_ok() {
@@ -141,9 +147,9 @@ fn replay_clips(flags: &ReplayFlags) -> anyhow::Result<()> {
         }
     });
     written.and_then(|()| out.flush()).context("the lines cannot be written")?;
-    let replayed = replayed.map_err(|e| if matches!(e, ReplayError::Clip { .. }) { bad_input(e) } else { e.into() })?;
+    let replayed = replayed.map_err(|e| if e.source.is_bad_input() { bad_input(e) } else { e.into() })?;
     let seconds = replayed.duration_us as f64 / 1e6;
-    tracing::info!("{} pictures of {seconds:.1} s, {} events", replayed.frames, replayed.events.len());
+    tracing::info!("{} pictures of {seconds:.1} s, {} events", replayed.pictures, replayed.events.len());
     Ok(())
 }
 

@@ -1,75 +1,79 @@
-//! Adapter: pictures of a video file at a rate, as an agent would send them.
+//! Adapter: the decoded frames of a video file, with their times from its start.
 
 use std::collections::VecDeque;
 use std::path::Path;
 
-use media::{Decoder, MediaError, OpenOptions, Picture, Source, SourceUrl};
-
-/// Longest side of an analysis frame, pixels (DESIGN §4).
-const MAX_SIDE_PX: u32 = 640;
+use base::time::Micros;
+use media::{Decoder, Frame, MediaError, OpenOptions, Source, SourceUrl};
 
 /// A clip that is being read.
 pub struct Clip {
     source: Source,
     decoder: Decoder,
-    ready: VecDeque<Picture>,
+    ready: VecDeque<Frame>,
     ended: bool,
     first_us: Option<i64>,
-    next_due_us: i64,
-    every_us: i64,
+    last_us: i64,
+    frames: u64,
 }
 
 impl Clip {
-    /// Opens a file; its pictures come at `fps` a second, counted from its first.
+    /// Opens a file.
     ///
     /// # Errors
     /// One sentence that names the file.
-    pub fn open(path: &Path, fps: f64) -> Result<Self, MediaError> {
+    pub fn open(path: &Path) -> Result<Self, MediaError> {
         let source = Source::open(&SourceUrl::file(path)?, &OpenOptions::default())?;
-        let decoder = source.decoder(Some(MAX_SIDE_PX))?;
-        let every_us = (1e6 / fps) as i64;
-        Ok(Self { source, decoder, ready: VecDeque::new(), ended: false, first_us: None, next_due_us: 0, every_us })
+        let decoder = source.decoder(None)?;
+        Ok(Self { source, decoder, ready: VecDeque::new(), ended: false, first_us: None, last_us: 0, frames: 0 })
     }
 
-    /// The next picture, its time counted from the clip's start.
+    /// Pixels of its pictures.
+    pub fn size(&self) -> (u32, u32) {
+        let info = self.source.info();
+        (info.width, info.height)
+    }
+
+    /// Frames that were decoded up to now.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Length of what was decoded up to now, its last frame included, µs.
+    pub fn duration_us(&self) -> i64 {
+        let fps = self.source.info().fps;
+        let frame_us = if fps > 0.0 { (1e6 / fps) as i64 } else { 0 };
+        if self.frames == 0 { 0 } else { self.last_us + frame_us }
+    }
+
+    /// The next frame, its time counted from the clip's first.
     ///
     /// # Errors
-    /// The file cannot be read on. Damaged pictures are left out.
-    pub fn next_picture(&mut self) -> Result<Option<Picture>, MediaError> {
+    /// The file cannot be read on. Damaged frames are left out.
+    pub fn next_frame(&mut self) -> Result<Option<(Micros, Frame)>, MediaError> {
         loop {
-            if let Some(picture) = self.ready.pop_front() {
-                return Ok(Some(picture));
+            if let Some(frame) = self.ready.pop_front() {
+                let first_us = *self.first_us.get_or_insert(frame.pts_us());
+                self.last_us = frame.pts_us() - first_us;
+                self.frames += 1;
+                return Ok(Some((Micros(self.last_us), frame)));
             }
             if self.ended {
                 return Ok(None);
             }
             match self.source.read() {
                 Ok(Some(packet)) => match self.decoder.decode_frames(&packet) {
-                    Ok(frames) => self.keep(frames),
+                    Ok(frames) => self.ready.extend(frames),
                     Err(MediaError::Corrupt { .. }) => {}
                     Err(error) => return Err(error),
                 },
                 Ok(None) => {
                     self.ended = true;
-                    let frames = self.decoder.flush_frames();
-                    self.keep(frames);
+                    self.ready.extend(self.decoder.flush_frames());
                 }
                 Err(MediaError::Truncated { url }) => tracing::warn!("{url} is cut short; going on with what is there"),
                 Err(error) => return Err(error),
             }
-        }
-    }
-
-    fn keep(&mut self, frames: Vec<media::Frame>) {
-        for frame in frames {
-            let first_us = *self.first_us.get_or_insert(frame.pts_us());
-            let t_us = frame.pts_us() - first_us;
-            // Half a millisecond of grace: times of a container are rounded.
-            if t_us + 500 < self.next_due_us {
-                continue;
-            }
-            self.next_due_us = (self.next_due_us + self.every_us).max(t_us - self.every_us / 2);
-            self.ready.push_back(Picture { pts_us: t_us, ..frame.bgr(MAX_SIDE_PX) });
         }
     }
 }

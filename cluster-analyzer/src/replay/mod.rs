@@ -1,61 +1,49 @@
 //! The live path over files, on media time: faster than real time, and the same twice.
 //!
-//! - [`run`]: clips of several cameras, merged on media time, through the detector and the [`Pipeline`].
+//! Two halves: SEE takes a clip through the agent's gate and the detector, JUDGE takes what was seen on all
+//! cameras through the [`Pipeline`](crate::pipeline::Pipeline). Seeing costs tens of milliseconds a picture and
+//! judging microseconds, so that what was seen can be kept and judged again.
+//!
+//! - [`seen`]: what was seen of a clip, and its form on disk; [`cache`] (adapter): the folder of those.
+//! - [`clip`] (adapter): frames of a file; [`see`] (adapter): one clip through gate and detector;
+//!   [`watch`] (adapter): many clips on several threads.
+//! - [`judged`]: what was seen, merged on media time and judged.
+//! - [`run`]: both halves at once, picture by picture.
 //! - [`line`]: one event as one line of JSON.
-//! - [`clip`] (adapter): pictures of a file at a rate.
+//!
+//! Invariants: the same clips give the same events, seen just now or kept, on one thread or several.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use base::ids::CameraId;
-use base::incident::{AlertType, Incident};
 use base::site::Site;
-use base::time::Micros;
-use base::wire::Light;
-use media::{MediaError, Picture};
 
-use crate::detect::{DetectError, Detector};
-use crate::incident::IdSource;
+use crate::detect::Detector;
 use crate::judge;
-use crate::pipeline::{Detected, Pipeline};
+use judged::{Judged, earliest};
+use see::{SeeError, SeeParams, Viewer};
+use seen::Seen;
 
+pub mod cache;
 pub mod clip;
+pub mod judged;
 pub mod line;
+pub mod see;
+pub mod seen;
+pub mod watch;
+
+pub use judged::ReplayEvent;
 
 /// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    /// A clip cannot be read.
-    #[error("camera {camera}")]
-    Clip {
-        /// Whose.
-        camera: CameraId,
-        /// What is wrong with it.
-        #[source]
-        source: MediaError,
-    },
-    /// The network failed.
-    #[error("camera {camera} at {t_s:.1} s")]
-    Detect {
-        /// Whose picture.
-        camera: CameraId,
-        /// Which.
-        t_s: f64,
-        /// What it says.
-        #[source]
-        source: DetectError,
-    },
-}
-
-/// One event, with its time from the clips' start.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReplayEvent {
-    /// What happened.
-    pub kind: AlertType,
-    /// Media time of the picture that decided it.
-    pub t: Micros,
-    /// The incident after it.
-    pub incident: Incident,
+#[error("camera {camera}")]
+pub struct ReplayError {
+    /// Whose clip.
+    pub camera: CameraId,
+    /// What is wrong with it.
+    #[source]
+    pub source: SeeError,
 }
 
 /// What a replay found.
@@ -64,8 +52,8 @@ pub struct Replayed {
     /// In the order of media time.
     pub events: Vec<ReplayEvent>,
     /// Pictures looked at.
-    pub frames: u64,
-    /// Media time of the last picture, µs, of the longest clip.
+    pub pictures: u64,
+    /// Length of the longest clip, µs.
     pub duration_us: i64,
 }
 
@@ -76,8 +64,8 @@ pub struct Params {
     pub site: Arc<Site>,
     /// Which clip stands for which camera; all begin at the same moment.
     pub clips: Vec<(CameraId, PathBuf)>,
-    /// Pictures a second.
-    pub fps: f64,
+    /// How an agent looks.
+    pub see: SeeParams,
     /// When a track is an alarm.
     pub judge: judge::Params,
 }
@@ -92,57 +80,39 @@ pub fn run(
     mut told: impl FnMut(&ReplayEvent),
 ) -> Result<Replayed, ReplayError> {
     let card = Arc::new(detector.card().clone());
-    let mut pipeline = Pipeline::new(Arc::clone(&params.site), card, params.judge.clone(), IdSource::Counted(0));
+    let mut judged = Judged::new(Arc::clone(&params.site), card, params.judge.clone());
     let mut lanes = Vec::new();
     for (camera, path) in &params.clips {
-        let failed = |source| ReplayError::Clip { camera: camera.clone(), source };
-        let mut clip = clip::Clip::open(path, params.fps).map_err(failed)?;
-        let next = clip.next_picture().map_err(failed)?;
-        lanes.push(Lane { camera: camera.clone(), clip, next });
+        let failed = |source| ReplayError { camera: camera.clone(), source };
+        let viewer = Viewer::open(path, &params.see).map_err(failed)?;
+        lanes.push(Lane { camera: camera.clone(), viewer, next: None });
     }
-    let mut replayed = Replayed::default();
-    while let Some((camera, picture)) = next_picture(&mut lanes)? {
-        let t = Micros(picture.pts_us);
-        let detections = detector.detect(&picture, &[]).map_err(|source| ReplayError::Detect {
-            camera: camera.clone(),
-            t_s: t.seconds_since(Micros(0)),
-            source,
-        })?;
-        let output = pipeline.take(&Detected {
-            camera: &camera,
-            t,
-            light: Light::Day,
-            motion: &[],
-            drill: false,
-            detections: &detections,
-        });
-        for change in output.changes {
-            if let Some(kind) = change.alert {
-                let event = ReplayEvent { kind, t, incident: change.after };
-                told(&event);
-                replayed.events.push(event);
-            }
+    for lane in &mut lanes {
+        lane.advance(detector)?;
+    }
+    while let Some(i) = earliest(lanes.iter().map(|lane| lane.next.as_ref().map(|seen| seen.t))) {
+        let lane = &mut lanes[i];
+        if let Some(seen) = lane.advance(detector)? {
+            judged.take(&lane.camera, &seen).iter().for_each(&mut told);
         }
-        replayed.frames += 1;
-        replayed.duration_us = replayed.duration_us.max(t.0);
     }
-    Ok(replayed)
+    let duration_us = lanes.iter().map(|lane| lane.viewer.duration_us()).max().unwrap_or_default();
+    Ok(Replayed { events: judged.events, pictures: judged.pictures, duration_us })
 }
 
 struct Lane {
     camera: CameraId,
-    clip: clip::Clip,
-    next: Option<Picture>,
+    viewer: Viewer,
+    next: Option<Seen>,
 }
 
-/// The earliest picture of all clips; of equally early ones that of the camera named first.
-fn next_picture(lanes: &mut [Lane]) -> Result<Option<(CameraId, Picture)>, ReplayError> {
-    let earliest = lanes.iter_mut().filter(|lane| lane.next.is_some());
-    let Some(lane) = earliest.min_by_key(|lane| lane.next.as_ref().map(|p| p.pts_us)) else { return Ok(None) };
-    let following =
-        lane.clip.next_picture().map_err(|source| ReplayError::Clip { camera: lane.camera.clone(), source })?;
-    let picture = std::mem::replace(&mut lane.next, following);
-    Ok(picture.map(|picture| (lane.camera.clone(), picture)))
+impl Lane {
+    /// The picture that waits; the one after it takes its place.
+    fn advance(&mut self, detector: &mut dyn Detector) -> Result<Option<Seen>, ReplayError> {
+        let following = self.viewer.next_seen(detector);
+        let following = following.map_err(|source| ReplayError { camera: self.camera.clone(), source })?;
+        Ok(std::mem::replace(&mut self.next, following))
+    }
 }
 
 #[cfg(test)]
