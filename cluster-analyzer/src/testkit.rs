@@ -59,6 +59,7 @@ timezone = "Europe/Berlin"
 id = "tiger"
 danger = "red"
 looks_like = ["cat", "dog"]
+height_m = 1.0
 [[species]]
 id = "peafowl"
 danger = "yellow"
@@ -123,12 +124,17 @@ impl Sim {
 
     /// One picture.
     pub fn picture(&mut self, camera_name: &str, at_s: f64, detections: &[Detection]) -> Output {
+        self.stirred(camera_name, at_s, &[], detections)
+    }
+
+    /// One picture in which something moves.
+    pub fn stirred(&mut self, camera_name: &str, at_s: f64, motion: &[Rect], detections: &[Detection]) -> Output {
         let camera = camera(camera_name);
         let output = self.pipeline.take(&Detected {
             camera: &camera,
             t: seconds(at_s),
             light: Light::Day,
-            motion: &[],
+            motion,
             drill: false,
             detections,
         });

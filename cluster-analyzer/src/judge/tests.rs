@@ -145,3 +145,82 @@ fn the_same_pictures_give_the_same_incidents() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn an_animal_that_was_known_at_home_is_an_escape_two_pictures_after_it_has_stepped_out() {
+    let mut sim = Sim::new();
+    // Paces for 20 s, then walks out: x = 0.5 at 22 s, clear of the fence's jitter soon after.
+    let way = |t: f64| if t < 20.0 { 0.3 + 0.1 * (t * 0.5).sin() } else { 0.3 + 0.1 * (t - 20.0) };
+    sim.play("gate", 0.0, 26.0, |t| vec![thing(way(t) as f32, TIGER)]);
+    let opened = sim.opened()[0].after.opened_at.0 as f64 / 1e6;
+    assert!((22.0..22.9).contains(&opened), "{opened}");
+}
+
+/// A visitor of a third of the picture's height, whose feet are on row `y`.
+fn visitor(x: f32, y: f32) -> Detection {
+    let rect = base::geometry::Rect { x: x - 0.05, y: y - 0.33, w: 0.1, h: 0.33 };
+    Detection::new(rect, vec![(PERSON, 0.8)])
+}
+
+/// A tiger of `h` of the picture's height on row 0.7.
+fn tiger(x: f32, h: f32) -> Detection {
+    let rect = base::geometry::Rect { x: x - 0.5 * h, y: 0.7 - h, w: h, h };
+    Detection::new(rect, TIGER.to_vec())
+}
+
+/// Whether a tiger of `h` that walks through `plaza` is an alarm after a hundred visitors have walked there.
+fn alarms(h: f32) -> bool {
+    let mut sim = Sim::new();
+    sim.play("plaza", 0.0, 20.0, |t| vec![visitor(0.1 + 0.04 * t as f32, 0.7 + 0.01 * (t as f32).sin())]);
+    sim.play("plaza", 30.0, 36.0, |t| vec![tiger(0.2 + 0.1 * (t - 30.0) as f32, h)]);
+    !sim.opened().is_empty()
+}
+
+#[test]
+fn a_plush_tiger_is_none_for_the_people_of_the_picture_give_its_size() {
+    // The site's tiger is a metre high and a visitor's height is a third of the picture.
+    assert!(alarms(0.2) && alarms(0.14));
+    assert!(!alarms(0.05));
+}
+
+#[test]
+fn a_statue_that_somebody_carries_in_and_puts_down_is_none() {
+    let mut sim = Sim::new();
+    // Carried for 5 s in the arms of a visitor, then left where it is.
+    sim.play("plaza", 0.0, 30.0, |t| {
+        let x = 0.2 + 0.08 * t.min(5.0) as f32;
+        let bearer = 0.2 + 0.08 * t as f32;
+        let statue = base::geometry::Rect { x: x - 0.04, y: 0.5, w: 0.09, h: 0.09 };
+        let mut seen = vec![Detection::new(statue, TIGER.to_vec())];
+        if bearer < 0.95 {
+            seen.push(visitor(bearer, 0.75));
+        }
+        seen
+    });
+    assert!(sim.opened().is_empty());
+}
+
+#[test]
+fn an_animal_that_a_keeper_walks_beside_is_an_escape_all_the_same() {
+    let mut sim = Sim::new();
+    sim.play("plaza", 0.0, 8.0, |t| {
+        let x = 0.1 + 0.08 * t as f32;
+        vec![visitor(x, 0.72), tiger(x + 0.06, 0.15)]
+    });
+    assert_eq!(sim.opened().len(), 1);
+}
+
+#[test]
+fn where_the_picture_stirs_a_stalking_animal_is_found_earlier() {
+    let opened_at = |stirs: bool| {
+        let mut sim = Sim::new();
+        for i in 0..60 {
+            let t = f64::from(i) / 5.0;
+            let animal = thing(0.3 + 0.02 * t as f32, TIGER);
+            let motion = if stirs { vec![animal.rect] } else { vec![] };
+            sim.stirred("plaza", t, &motion, &[animal]);
+        }
+        sim.opened()[0].after.opened_at.0 as f64 / 1e6
+    };
+    assert!(opened_at(true) + 0.5 < opened_at(false), "{} {}", opened_at(true), opened_at(false));
+}
