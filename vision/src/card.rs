@@ -8,6 +8,11 @@ use toml::Spanned;
 use crate::error::ModelError;
 use crate::letterbox::Fit;
 
+mod head;
+
+use head::RawOutput;
+pub use head::{Boxes, Head, NoObject, Queries, Rows};
+
 /// What a label stands for in a zoo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Group {
@@ -20,25 +25,6 @@ pub enum Group {
     /// Anything else.
     #[default]
     Other,
-}
-
-/// How the network's outputs are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Head {
-    /// Two maps over cells of `stride_px`: scores per class, and distances to the box's four edges.
-    Centernet {
-        /// Name of the output of class scores, after the sigmoid.
-        scores: String,
-        /// Name of the output of distances: left, top, right, bottom, in input pixels.
-        wh: String,
-        /// Input pixels per cell.
-        stride_px: u32,
-    },
-    /// One row per anchor of strides 8, 16 and 32: centre, size, objectness, class scores, not yet decoded.
-    Yolox {
-        /// Name of the output.
-        output: String,
-    },
 }
 
 /// Order of the input tensor's axes.
@@ -98,6 +84,9 @@ fn ones() -> [f32; 3] {
     [1.0; 3]
 }
 
+/// What key `sha256` says where any file will do.
+pub const ANY_SHA256: &str = "any";
+
 /// A model's card: what `model.toml` says, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelCard {
@@ -105,10 +94,16 @@ pub struct ModelCard {
     pub name: String,
     /// Its licence, an SPDX expression.
     pub license: String,
-    /// Where it comes from.
+    /// Where it comes from, for people.
     pub source: String,
-    /// SHA-256 of `model.onnx`, 64 lower-case hexadecimal digits.
+    /// Where `model.onnx` can be fetched as it is; `None` where nobody publishes it in this form.
+    pub url: Option<String>,
+    /// SHA-256 of `model.onnx`, 64 lower-case hexadecimal digits; empty where nobody knows it yet, and then the
+    /// file is not run; [`ANY_SHA256`] where whatever lies there is to be run. Of a model that was opened it is
+    /// the file's own in any case.
     pub sha256: String,
+    /// SHA-256 of other files that hold the same network, as another exporter or mirror wrote it.
+    pub also_sha256: Vec<String>,
     /// What it wants to be given.
     pub input: InputSpec,
     /// How its outputs are read.
@@ -131,6 +126,15 @@ impl ModelCard {
             line: line_of(text, fault.at),
             message: fault.message,
         })
+    }
+
+    /// Whether a file with this SHA-256 is one that the card vouches for; `None` where the card does not know.
+    pub fn vouches_for(&self, sha256: &str) -> Option<bool> {
+        match self.sha256.as_str() {
+            "" => None,
+            ANY_SHA256 => Some(true),
+            own => Some(own == sha256 || self.also_sha256.iter().any(|other| other == sha256)),
+        }
     }
 
     /// What a label stands for.
@@ -216,19 +220,13 @@ struct RawCard {
     head: Spanned<String>,
     license: Spanned<String>,
     source: String,
+    url: Option<Spanned<String>>,
     sha256: Spanned<String>,
+    #[serde(default)]
+    also_sha256: Vec<Spanned<String>>,
     input: Spanned<InputSpec>,
     output: Spanned<RawOutput>,
     labels: RawLabels,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawOutput {
-    scores: Option<String>,
-    wh: Option<String>,
-    output: Option<String>,
-    stride: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -264,17 +262,24 @@ fn parse(text: &str) -> Result<ModelCard, Fault> {
         }
     }
     let sha256 = raw.sha256.get_ref().to_ascii_lowercase();
-    if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return fault(raw.sha256.span(), "key `sha256` must be the 64 hexadecimal digits of model.onnx's SHA-256");
+    if !is_digest(&sha256) && !sha256.is_empty() && sha256 != ANY_SHA256 {
+        let wanted = "the 64 hexadecimal digits of model.onnx's SHA-256, empty, or \"any\"";
+        return fault(raw.sha256.span(), format!("key `sha256` must be {wanted}"));
     }
-    let head = head(&raw)?;
+    if let Some(other) = raw.also_sha256.iter().find(|other| !is_digest(other.get_ref())) {
+        return fault(other.span(), "key `also_sha256` must list SHA-256s of 64 hexadecimal digits");
+    }
+    let url = checked_url(raw.url)?;
+    let head = head::parse(&raw.head, &raw.output)?;
     check_input(&raw.input, &head)?;
     let groups = groups(&raw.labels)?;
     Ok(ModelCard {
         name: raw.name.into_inner(),
         license: raw.license.into_inner(),
         source: raw.source,
+        url,
         sha256,
+        also_sha256: raw.also_sha256.into_iter().map(|other| other.into_inner().to_ascii_lowercase()).collect(),
         input: raw.input.into_inner(),
         head,
         labels: raw.labels.names.into_inner(),
@@ -294,38 +299,20 @@ fn syntax_fault(text: &str, error: &toml::de::Error) -> Fault {
     Fault { at, message }
 }
 
-fn head(raw: &RawCard) -> Result<Head, Fault> {
-    let output = raw.output.get_ref();
-    let needed = |key: &str, value: &Option<String>| match value {
-        Some(name) if !name.is_empty() => Ok(name.clone()),
-        _ => fault(raw.output.span(), format!("head '{}' needs the key `output.{key}`", raw.head.get_ref())),
-    };
-    let foreign = |keys: &[(&str, bool)]| match keys.iter().find(|(_, given)| *given) {
-        Some((key, _)) => {
-            fault(raw.output.span(), format!("key `output.{key}` means nothing to head '{}'", raw.head.get_ref()))
-        }
-        None => Ok(()),
-    };
-    match raw.head.get_ref().as_str() {
-        "centernet" => {
-            foreign(&[("output", output.output.is_some())])?;
-            let stride_px = output.stride.unwrap_or(4);
-            if stride_px == 0 || stride_px > 64 {
-                return fault(raw.output.span(), format!("key `output.stride` is {stride_px}, but must be 1 to 64"));
-            }
-            Ok(Head::Centernet { scores: needed("scores", &output.scores)?, wh: needed("wh", &output.wh)?, stride_px })
-        }
-        "yolox" => {
-            let named_scores = output.scores.is_some() && output.output.is_some();
-            foreign(&[("scores", named_scores), ("wh", output.wh.is_some()), ("stride", output.stride.is_some())])?;
-            let name = if output.output.is_some() { &output.output } else { &output.scores };
-            Ok(Head::Yolox { output: needed("output", name)? })
-        }
-        other => fault(
-            raw.head.span(),
-            format!("key `head` is '{other}', but this version reads 'centernet' and 'yolox' only"),
-        ),
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+fn checked_url(url: Option<Spanned<String>>) -> Result<Option<String>, Fault> {
+    let Some(url) = url else { return Ok(None) };
+    let is_web = ["https://", "http://"].iter().any(|scheme| url.get_ref().starts_with(scheme));
+    if !is_web {
+        return fault(
+            url.span(),
+            "key `url` must be the https address of model.onnx; leave it out where there is none",
+        );
     }
+    Ok(Some(url.into_inner()))
 }
 
 fn check_input(input: &Spanned<InputSpec>, head: &Head) -> Result<(), Fault> {
@@ -333,6 +320,8 @@ fn check_input(input: &Spanned<InputSpec>, head: &Head) -> Result<(), Fault> {
     let cell_px = match head {
         Head::Centernet { stride_px, .. } => *stride_px,
         Head::Yolox { .. } => 32,
+        // Their boxes are given in parts or pixels of the whole input: any size will do.
+        Head::Detr(_) | Head::Megadetector { .. } => 1,
     };
     for (key, size) in [("width", spec.width), ("height", spec.height)] {
         if !(32..=4096).contains(&size) || size % cell_px != 0 {

@@ -37,7 +37,7 @@ pub enum ModelError {
         path: PathBuf,
     },
     /// One of the folder's two files is not there.
-    #[error("{} does not exist: a model is a folder that holds model.onnx and model.toml; `deploy/setup` fetches the default", path.display())]
+    #[error("{} does not exist: a model is a folder that holds model.onnx and model.toml; `deploy/setup` fetches the default, `cluster-analyzer models fetch` others", path.display())]
     FileMissing {
         /// The file.
         path: PathBuf,
@@ -67,6 +67,18 @@ pub enum ModelError {
         path: PathBuf,
         /// What the card says.
         wanted: String,
+        /// What it is.
+        found: String,
+    },
+    /// The card does not say which network it describes.
+    #[error(
+        "{} has sha256 {found}, and key `sha256` of model.toml is empty, so it is not run: compare it with what the \
+         publisher says and write it there, or write \"any\" to run whatever file lies there",
+        path.display()
+    )]
+    Unverified {
+        /// The network's file.
+        path: PathBuf,
         /// What it is.
         found: String,
     },

@@ -4,19 +4,19 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use base::geometry::Rect;
-use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::value::TensorRef;
+use ort::session::{Session, SessionInputValue, SessionOutputs};
+use ort::value::{TensorElementType, TensorRef};
 use sha2::{Digest, Sha256};
 
-use crate::card::{Head, ModelCard};
+use crate::card::ModelCard;
 use crate::detection::Detection;
 use crate::error::ModelError;
-use crate::head::{HeadParams, centernet, yolox};
+use crate::head::HeadParams;
 use crate::looks::{self, LookParams};
 use crate::mosaic::Mosaic;
 use crate::preprocess::Preprocessor;
-use crate::runtime;
+use crate::{outputs, runtime};
 
 /// A picture as a decoder leaves it: interleaved BGR, 8 bits, rows of `3 * width` bytes.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +64,7 @@ impl Default for ModelOptions {
 pub struct ModelDir {
     /// The folder.
     pub path: PathBuf,
-    /// What `model.toml` says.
+    /// What `model.toml` says; `sha256` is that of the file in any case.
     pub card: ModelCard,
     /// The bytes of `model.onnx`.
     pub network: Vec<u8>,
@@ -74,14 +74,18 @@ impl ModelDir {
     /// Reads a model folder.
     ///
     /// # Errors
-    /// One sentence for a folder or file that is missing, a card with a mistake, a checksum that differs.
+    /// One sentence for a folder or file that is missing, a card with a mistake, a checksum that differs or that
+    /// the card does not know.
     pub fn read(dir: &Path) -> Result<Self, ModelError> {
-        let card = ModelCard::read(dir)?;
+        let mut card = ModelCard::read(dir)?;
         let path = dir.join("model.onnx");
         let network = read_file(&path)?;
         let found: String = Sha256::digest(&network).iter().map(|b| format!("{b:02x}")).collect();
-        if found != card.sha256 {
-            return Err(ModelError::Checksum { path, wanted: card.sha256, found });
+        match card.vouches_for(&found) {
+            None => return Err(ModelError::Unverified { path, found }),
+            Some(false) => return Err(ModelError::Checksum { path, wanted: card.sha256, found }),
+            // What is recorded of a model is which file ran.
+            Some(true) => card.sha256 = found,
         }
         Ok(Self { path: dir.to_path_buf(), card, network })
     }
@@ -117,6 +121,17 @@ pub struct Model {
     session: Session,
     preprocessor: Preprocessor,
     mosaic: Mosaic,
+    /// The network also wants to be told the picture's size.
+    sizes: Option<SizesInput>,
+}
+
+/// The second input of a DETR exported with its postprocessor, `orig_target_sizes`: 1 x 2, width and height. It is
+/// given the input's own size, so that boxes come in input pixels like everyone else's.
+#[derive(Debug, Clone, Copy)]
+struct SizesInput {
+    /// Place among the inputs, 0 or 1.
+    index: usize,
+    integers: bool,
 }
 
 impl Model {
@@ -136,7 +151,7 @@ impl Model {
             max_detections: options.max_detections,
             groups: card.groups.clone(),
         };
-        let mut model = Self { card, params, session, preprocessor, mosaic: Mosaic::default() };
+        let mut model = Self { card, params, session, preprocessor, mosaic: Mosaic::default(), sizes: None };
         model.check_tensors(&path.join("model.toml"))?;
         Ok(model)
     }
@@ -152,25 +167,9 @@ impl Model {
     /// A picture whose bytes are not as many as its size says; a network that fails.
     pub fn detect(&mut self, image: ImageRef<'_>) -> Result<Vec<Detection>, ModelError> {
         let letterbox = self.preprocessor.fill(image)?;
-        let input = (self.card.input.width, self.card.input.height);
-        let outputs = run(&mut self.session, &self.preprocessor).map_err(|e| run_error(&self.card, e))?;
-        let tensor = |name: &str| -> Result<(Vec<i64>, &[f32]), ModelError> {
-            let (shape, data) = outputs[name].try_extract_tensor::<f32>().map_err(|e| run_error(&self.card, e))?;
-            Ok((shape.to_vec(), data))
-        };
-        let detections = match &self.card.head {
-            Head::Centernet { scores, wh, stride_px } => {
-                let ((_, scores), (_, wh)) = (tensor(scores)?, tensor(wh)?);
-                let maps = centernet::Maps::new(scores, wh, input, *stride_px, self.card.labels.len());
-                maps.map(|maps| centernet::decode(&maps, &letterbox, &self.params))
-            }
-            Head::Yolox { output } => {
-                let rows = yolox::Rows::new(tensor(output)?.1, input, self.card.labels.len());
-                rows.map(|rows| yolox::decode(&rows, &letterbox, &self.params))
-            }
-        };
+        let outputs = run(&mut self.session, &self.preprocessor, self.sizes).map_err(|e| run_error(&self.card, e))?;
         // The shapes were checked when the model was opened; a network that changes them later is broken.
-        detections.map_err(|message| run_error(&self.card, ort::Error::new(message)))
+        outputs::decode(&outputs, &self.card, &self.params, &letterbox).map_err(|e| run_error(&self.card, e))
     }
 
     /// What is in the picture, after a closer look at what moves in it and at what the first look was not sure of
@@ -209,18 +208,16 @@ impl Model {
     /// # Errors
     /// A network that fails.
     pub fn session_run_blank(&mut self) -> Result<(), ModelError> {
-        run(&mut self.session, &self.preprocessor).map(drop).map_err(|e| run_error(&self.card, e))
+        run(&mut self.session, &self.preprocessor, self.sizes).map(drop).map_err(|e| run_error(&self.card, e))
     }
 
     /// Compares names and shapes with the card: the input's as declared, the outputs' by running it once, since
     /// many exporters leave them open. That also makes the first real picture as fast as the others.
     fn check_tensors(&mut self, card_path: &Path) -> Result<(), ModelError> {
         let shape = |message: String| ModelError::Shape { path: card_path.to_path_buf(), message };
-        let [input] = self.session.inputs() else {
-            let message = format!("the network has {} inputs, but must have one", self.session.inputs().len());
-            return Err(shape(message));
-        };
-        let declared = input.dtype().tensor_shape().map(|s| s.to_vec()).unwrap_or_default();
+        let (image, sizes) = inputs(&self.session).map_err(shape)?;
+        self.sizes = sizes;
+        let declared = self.session.inputs()[image].dtype().tensor_shape().map(|s| s.to_vec()).unwrap_or_default();
         let wanted = self.preprocessor.shape();
         let fits = declared.len() == 4 && declared.iter().zip(&wanted).all(|(d, w)| *d < 0 || d == w);
         if !fits {
@@ -237,17 +234,14 @@ impl Model {
     }
 
     fn check_output_names(&self, card_path: &Path) -> Result<(), ModelError> {
-        let named: &[(&'static str, &String)] = match &self.card.head {
-            Head::Centernet { scores, wh, .. } => &[("scores", scores), ("wh", wh)],
-            Head::Yolox { output } => &[("output", output)],
-        };
+        let named = self.card.head.outputs();
         let has: Vec<&str> = self.session.outputs().iter().map(|o| o.name()).collect();
-        match named.iter().find(|(_, name)| !has.contains(&name.as_str())) {
+        match named.iter().find(|(_, name)| !has.contains(name)) {
             None => Ok(()),
             Some((key, name)) => Err(ModelError::Output {
                 path: card_path.to_path_buf(),
                 key,
-                name: (*name).clone(),
+                name: (*name).to_owned(),
                 has: has.iter().map(|n| format!("'{n}'")).collect::<Vec<_>>().join(", "),
             }),
         }
@@ -276,7 +270,39 @@ fn build_session(env: &ort::environment::Environment, options: &ModelOptions, ne
         .commit_from_memory(network)
 }
 
-fn run<'s>(session: &'s mut Session, input: &Preprocessor) -> ort::Result<ort::session::SessionOutputs<'s>> {
+/// Which input is the picture's, and the one that asks for its size where there is one.
+fn inputs(session: &Session) -> Result<(usize, Option<SizesInput>), String> {
+    let all = session.inputs();
+    let dims = |i: usize| all[i].dtype().tensor_shape().map_or(0, |s| s.len());
+    match all.len() {
+        1 => Ok((0, None)),
+        2 if dims(0).max(dims(1)) == 4 && dims(0).min(dims(1)) == 2 => {
+            let index = usize::from(dims(0) == 4);
+            let integers = all[index].dtype().tensor_type() == Some(TensorElementType::Int64);
+            Ok((1 - index, Some(SizesInput { index, integers })))
+        }
+        count => {
+            let names: Vec<_> = all.iter().map(|input| format!("'{}'", input.name())).collect();
+            let text = "must have one, and beside it at most one for the picture's size (1x2)";
+            Err(format!("the network has {count} inputs ({}), but {text}", names.join(", ")))
+        }
+    }
+}
+
+fn run<'s>(
+    session: &'s mut Session,
+    input: &Preprocessor,
+    sizes: Option<SizesInput>,
+) -> ort::Result<SessionOutputs<'s>> {
     let tensor = TensorRef::from_array_view((input.shape(), input.tensor()))?;
-    session.run(ort::inputs![tensor])
+    let Some(sizes) = sizes else { return session.run(ort::inputs![tensor]) };
+    let (width, height) = input.size();
+    let floats = [width as f32, height as f32];
+    let integers = [i64::from(width), i64::from(height)];
+    let asked: SessionInputValue<'_> = match sizes.integers {
+        true => TensorRef::from_array_view(([1_i64, 2], integers.as_slice()))?.into(),
+        false => TensorRef::from_array_view(([1_i64, 2], floats.as_slice()))?.into(),
+    };
+    let picture: SessionInputValue<'_> = tensor.into();
+    session.run(if sizes.index == 0 { [asked, picture] } else { [picture, asked] })
 }

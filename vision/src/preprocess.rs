@@ -41,6 +41,11 @@ impl Preprocessor {
         }
     }
 
+    /// Width and height in pixels.
+    pub(crate) fn size(&self) -> (u32, u32) {
+        (self.spec.width, self.spec.height)
+    }
+
     /// The tensor as it was filled last.
     pub(crate) fn tensor(&self) -> &[f32] {
         &self.tensor

@@ -58,7 +58,8 @@ fn weak_animal_labels_outvote_a_better_one_that_stands_for_nothing() {
 fn each_mistake_is_one_sentence_with_file_line_and_key() {
     let cases = [
         ("name = \"m\"", "name = \"\"", "m/model.toml:1: key `name` is empty"),
-        ("head = \"centernet\"", "head = \"detr\"", "m/model.toml:2: key `head` is 'detr'"),
+        ("head = \"centernet\"", "head = \"ssd\"", "m/model.toml:2: key `head` is 'ssd'"),
+        ("head = \"centernet\"", "head = \"detr\"", "m/model.toml:12: key `output.wh` means nothing to head 'detr'"),
         ("license = \"MIT\"\n", "licence = \"MIT\"\n", "m/model.toml:3: unknown field `licence`"),
         ("sha256 = \"00", "sha256 = \"zz", "m/model.toml:5: key `sha256` must be"),
         ("width = 512", "width = 510", "m/model.toml:6: key `input.width` is 510"),
@@ -87,4 +88,57 @@ fn each_mistake_is_one_sentence_with_file_line_and_key() {
     let (before_labels, _) = GOOD.split_once("[labels]").unwrap();
     let text = ModelCard::parse(Path::new("m/model.toml"), before_labels).unwrap_err().to_string();
     assert!(text.contains("missing field `labels`"), "{text}");
+}
+
+/// The head of the card with another `head` and `[output]`.
+fn head(head: &str, output: &str) -> Result<Head, String> {
+    let (before, after) = GOOD.split_once("scores = \"s\"\nwh = \"w\"\nstride = 4\n").unwrap();
+    let text = format!("{before}{output}{after}").replacen("\"centernet\"", &format!("\"{head}\""), 1);
+    ModelCard::parse(Path::new("m/model.toml"), &text).map(|card| card.head).map_err(|e| e.to_string())
+}
+
+#[test]
+fn detr_and_megadetector_are_read_in_each_form_in_which_they_are_exported() {
+    let raw =
+        |softmax, no_object| Head::Detr(Queries::Raw { logits: "l".into(), boxes: "b".into(), softmax, no_object });
+    let keys = "logits = \"l\"\nboxes = \"b\"\n";
+    assert_eq!(head("detr", keys), Ok(raw(false, NoObject::None)));
+    assert_eq!(head("detr", &format!("{keys}activation = \"softmax\"\n")), Ok(raw(true, NoObject::Last)));
+    assert_eq!(head("detr", &format!("{keys}no_object = \"first\"\n")), Ok(raw(false, NoObject::First)));
+    let fused = Head::Detr(Queries::Fused { labels: "l".into(), boxes: "b".into(), scores: "s".into() });
+    let keys = "labels = \"l\"\nboxes = \"b\"\nscores = \"s\"\n";
+    assert_eq!(head("detr", keys), Ok(fused.clone()));
+    assert_eq!(head("megadetector", keys), Ok(fused));
+    let mega = |rows| Ok(Head::Megadetector { output: "o".into(), rows });
+    assert_eq!(head("megadetector", "output = \"o\"\n"), mega(Rows::Yolov9));
+    let rows = "output = \"o\"\nrows = \"edges\"\n";
+    assert_eq!(head("megadetector", rows), mega(Rows::Edges(Boxes::Pixels)));
+    let rows = "output = \"o\"\nrows = \"centres\"\ncoordinates = \"parts\"\n";
+    assert_eq!(head("megadetector", rows), mega(Rows::Centres(Boxes::Parts)));
+    for (kind, keys, wanted) in [
+        ("detr", "logits = \"l\"\n", "m/model.toml:12: head 'detr' needs the key `output.boxes`"),
+        ("detr", "labels = \"l\"\nboxes = \"b\"\n", "needs the key `output.scores`"),
+        ("detr", "logits = \"l\"\nboxes = \"b\"\nstride = 4\n", "key `output.stride` means nothing to head 'detr'"),
+        ("megadetector", "output = \"o\"\ncoordinates = \"parts\"\n", "must be \"pixels\" where `rows` is yolov9"),
+        ("megadetector", "output = \"o\"\nrows = \"six\"\n", "unknown variant `six`"),
+    ] {
+        let said = head(kind, keys).unwrap_err();
+        assert!(said.contains(wanted), "{said}");
+    }
+}
+
+#[test]
+fn a_card_may_leave_the_checksum_open_and_name_an_address() {
+    let card = |from: &str, to: &str| ModelCard::parse(Path::new("m"), &GOOD.replacen(from, to, 1)).unwrap();
+    let zeros = format!("sha256 = \"{}\"", "0".repeat(64));
+    assert_eq!(card(&zeros, "sha256 = \"\"").sha256, "");
+    assert_eq!(card(&zeros, "sha256 = \"\"").vouches_for("00"), None);
+    assert_eq!(card(&zeros, "sha256 = \"any\"").vouches_for("00"), Some(true));
+    let ones = "1".repeat(64);
+    assert_eq!(card(&zeros, &zeros).vouches_for(&ones), Some(false));
+    assert_eq!(card(&zeros, &format!("{zeros}\nalso_sha256 = [\"{ones}\"]")).vouches_for(&ones), Some(true));
+    let with_url = "source = \"here\"\nurl = \"https://example.org/m.onnx\"";
+    assert_eq!(card("source = \"here\"", with_url).url.as_deref(), Some("https://example.org/m.onnx"));
+    let text = complaint("source = \"here\"", "source = \"here\"\nurl = \"example.org/m.onnx\"");
+    assert!(text.contains("m/model.toml:5: key `url` must be the https address"), "{text}");
 }

@@ -9,6 +9,8 @@ use crate::card::{Group, best_group};
 use crate::detection::{Detection, SCORE_FLOOR};
 
 pub mod centernet;
+pub mod detr;
+pub mod megadetector;
 pub mod yolox;
 
 /// Boxes of one group that overlap by more are one object: two animals side by side overlap less.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+use vision::model::ModelDir;
 use vision::{Model, ModelOptions};
 
 use crate::support::{identity_network, load_runtime};
@@ -75,7 +76,7 @@ fn a_card_s_mistake_is_named_with_file_line_and_key() {
         ("[labels]\nnames = [\"cat\"]\nanimals = [\"cat\"]\n", "", "missing field `labels`"),
         ("names = [\"cat\"]", "names = []", "model.toml:15: key `labels.names`"),
         ("animals = [\"cat\"]", "animals = [\"tiger\"]", "model.toml:16: key `labels.animals` names 'tiger'"),
-        ("head = \"yolox\"", "head = \"megadetector\"", "model.toml:2: key `head` is 'megadetector'"),
+        ("head = \"yolox\"", "head = \"megadector\"", "model.toml:2: key `head` is 'megadector'"),
         ("width = 32", "width = 32\nwidht = 32", "model.toml:8: unknown field `widht`"),
     ];
     for (from, to, wanted) in cases {
@@ -91,6 +92,20 @@ fn a_network_that_is_not_the_card_s_is_never_opened() {
     std::fs::write(dir.path().join("model.onnx"), b"something else").unwrap();
     let (text, _) = complaint(dir.path());
     assert!(text.contains("model.onnx has sha256 ") && text.contains("but key `sha256` of model.toml says"), "{text}");
+}
+
+#[test]
+fn a_network_of_which_nobody_knows_the_checksum_is_run_only_where_the_card_says_any() {
+    let emptied = |card: String, sha256: &str| {
+        let lines = card.lines().map(|line| if line.starts_with("sha256") { sha256 } else { line });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let found: String = Sha256::digest(network()).iter().map(|b| format!("{b:02x}")).collect();
+    let dir = folder(&network(), |card| emptied(card, "sha256 = \"\""));
+    let (text, _) = complaint(dir.path());
+    assert!(text.contains(&format!("has sha256 {found}, and key `sha256` of model.toml is empty")), "{text}");
+    let dir = folder(&network(), |card| emptied(card, "sha256 = \"any\""));
+    assert_eq!(ModelDir::read(dir.path()).unwrap().card.sha256, found, "what ran is recorded");
 }
 
 #[test]
