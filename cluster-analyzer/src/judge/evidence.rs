@@ -114,7 +114,7 @@ pub fn looks_animal(detection: &Detection, card: &ModelCard) -> bool {
 }
 
 /// How surely it is an animal: what a foreign species spreads over several labels is put together again.
-fn fused_animal(detection: &Detection, card: &ModelCard) -> f32 {
+pub(crate) fn fused_animal(detection: &Detection, card: &ModelCard) -> f32 {
     let animals = detection.scores.iter().filter(|(label, _)| card.group(*label) == Group::Animal);
     1.0 - animals.map(|(_, score)| 1.0 - (score - NOISE_SCORE).max(0.0)).product::<f32>()
 }
