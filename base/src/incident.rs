@@ -70,6 +70,60 @@ pub struct NextCamera {
     pub from: Micros,
     /// Not after.
     pub until: Micros,
+    /// How likely it is among the cameras named, 0..1; they add up to 1.
+    #[serde(default)]
+    pub likelihood: f32,
+}
+
+/// Which rule of containment an animal breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// Its ground point is in no enclosure zone.
+    OutsideEnclosures,
+    /// Its ground point is in an enclosure zone of species that do not look like it.
+    WrongEnclosure,
+}
+
+impl Rule {
+    /// In words.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Rule::OutsideEnclosures => "outside every enclosure",
+            Rule::WrongEnclosure => "in an enclosure where its species does not live",
+        }
+    }
+}
+
+/// Why an incident was opened; its fields stand in the incident itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct Reason {
+    /// Which rule was broken; `None` for incidents of before this was written down.
+    pub rule: Option<Rule>,
+    /// One sentence for a person. The evidence itself is at `/api/incidents/{id}/evidence`.
+    pub why: String,
+}
+
+/// Where the animal is, as far as is known; its fields stand in the incident itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct Whereabouts {
+    /// Capture time of the last sighting; 0 for incidents of before this was written down.
+    pub last_seen: Micros,
+    /// A camera sees it now. False: it was last seen at `last_seen` where `camera`, `zone` and `box` say.
+    pub seen_now: bool,
+    /// Speed across the picture, picture widths a second (a height counts as 9/16 of a width); `None` while it
+    /// stands.
+    pub speed_widths_per_s: Option<f32>,
+    /// Speed over the ground, metres a second: from the picture's scale where that is known, else from the way
+    /// between two cameras with positions.
+    pub speed_m_per_s: Option<f32>,
+    /// Position of the camera that saw it last, metres on the site plan.
+    pub position_m: Option<[f32; 2]>,
+    /// Where it is heading on the site plan, a direction of length 1, from the way between two cameras with
+    /// positions.
+    pub heading_on_plan: Option<Point>,
 }
 
 /// The whole state of an incident: `incident/{id}`, `/api/incidents`, the `incidents` table.
@@ -106,9 +160,15 @@ pub struct Incident {
     pub confidence: f32,
     /// Where it is heading, a direction in the picture of length 1; `None` while it stands.
     pub heading: Option<Point>,
+    /// Why it was opened: `rule` and `why`.
+    #[serde(flatten)]
+    pub reason: Reason,
+    /// Where it is: `last_seen`, `seen_now`, speeds, place and heading on the plan.
+    #[serde(flatten)]
+    pub whereabouts: Whereabouts,
     /// Oldest first.
     pub sightings: Vec<Sighting>,
-    /// Which cameras may see it next.
+    /// Which cameras may see it next, the likeliest first.
     pub next: Vec<NextCamera>,
     /// Who took it.
     #[serde(default)]

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 
 use base::geometry::{Point, Rect};
 use base::ids::{CameraId, IncidentId, SegmentId, SiteId, SpeciesId, ZoneId};
-use base::incident::{Alert, AlertType, Incident, IncidentState, NextCamera, Sighting, Signed, Tier};
+use base::incident::{
+    Alert, AlertType, Incident, IncidentState, NextCamera, Reason, Rule, Sighting, Signed, Tier, Whereabouts,
+};
 use base::segment::{SegmentMeta, sha256_hex};
 use base::time::Micros;
 use base::wire::{
@@ -72,6 +74,18 @@ fn incident() -> Incident {
         danger: Some("red".into()),
         confidence: 0.96875,
         heading: Some(Point { x: 1.0, y: 0.0 }),
+        reason: Reason {
+            rule: Some(Rule::OutsideEnclosures),
+            why: "tiger (dog) outside every enclosure, in zone visitor-path".into(),
+        },
+        whereabouts: Whereabouts {
+            last_seen: T.plus_us(1_500_000),
+            seen_now: true,
+            speed_widths_per_s: Some(0.125),
+            speed_m_per_s: Some(1.5),
+            position_m: Some([12.0, 40.5]),
+            heading_on_plan: Some(Point { x: 0.0, y: 1.0 }),
+        },
         sightings: vec![Sighting {
             camera: camera("gate-3"),
             track: 7,
@@ -80,7 +94,12 @@ fn incident() -> Incident {
             rect: Rect { x: 0.5, y: 0.25, w: 0.125, h: 0.25 },
             zone: None,
         }],
-        next: vec![NextCamera { camera: camera("plaza-1"), from: T.plus_us(4_000_000), until: T.plus_us(40_000_000) }],
+        next: vec![NextCamera {
+            camera: camera("plaza-1"),
+            from: T.plus_us(4_000_000),
+            until: T.plus_us(40_000_000),
+            likelihood: 1.0,
+        }],
         acknowledged: Some(Signed { by: "Kim".into(), at: T.plus_us(1_000_000), text: String::new() }),
         resolved: None,
         notes: vec![Signed { by: "Kim".into(), at: T.plus_us(1_000_000), text: "net team on its way".into() }],
@@ -199,6 +218,18 @@ fn camera_status() -> CameraStatus {
         config: None,
         ..CameraStatus::last_will()
     }
+}
+
+#[test]
+fn an_incident_of_before_reasons_and_whereabouts_is_still_read() {
+    let mut old: serde_json::Value = serde_json::from_str(&incident().to_json()).unwrap();
+    let fields = old.as_object_mut().unwrap();
+    for name in ["rule", "why", "last_seen", "seen_now", "speed_widths_per_s", "speed_m_per_s", "position_m"] {
+        assert!(fields.remove(name).is_some(), "{name} stands in the incident itself");
+    }
+    fields["next"][0].as_object_mut().unwrap().remove("likelihood");
+    let read = Incident::from_json(old.to_string().as_bytes()).unwrap();
+    assert_eq!((read.reason, read.whereabouts.last_seen, read.next[0].likelihood), (Reason::default(), Micros(0), 0.0));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, Result, TransactionBehavior};
 
 use crate::alert::{Queued, outbox};
+use crate::incident::evidence::Kept;
 use crate::incident::store;
 
 /// Opens `state.db` for one part of the service, as every part does: write-ahead log, each commit on disk.
@@ -39,6 +40,8 @@ pub struct Entry {
     pub alerts: Vec<Alert>,
     /// The pictures that decided those which were opened.
     pub stills: Vec<(IncidentId, Bytes)>,
+    /// What further pictures said.
+    pub evidence: Vec<Kept>,
 }
 
 impl Ledger {
@@ -64,6 +67,9 @@ impl Ledger {
         }
         for (id, jpeg) in &entry.stills {
             store::put_still(&transaction, id, jpeg)?;
+        }
+        for kept in &entry.evidence {
+            store::put_evidence(&transaction, kept)?;
         }
         let queue = |alert: &Alert| Ok(Queued { seq: Some(outbox::put(&transaction, alert)?), alert: alert.clone() });
         let queued = entry.alerts.iter().map(queue).collect::<Result<Vec<_>>>()?;
@@ -115,6 +121,8 @@ mod tests {
             danger: None,
             confidence: 0.9,
             heading: None,
+            reason: Default::default(),
+            whereabouts: Default::default(),
             sightings: vec![],
             next: vec![],
             acknowledged: None,
@@ -137,6 +145,7 @@ mod tests {
             incidents: vec![open_incident.clone(), incident(3, IncidentState::Resolved)],
             alerts: vec![alert(open_incident.clone())],
             stills: vec![(open_incident.id.clone(), Bytes::from_static(b"jpeg"))],
+            evidence: vec![],
         };
         let queued = Ledger::open(&path).unwrap().commit(&entry).unwrap();
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use base::ids::IncidentId;
 use base::incident::{Alert, AlertType, Incident, IncidentState, Tier};
@@ -19,13 +20,14 @@ use crate::detect::desk::Desk;
 use crate::detect::worker::Done;
 use crate::http::Commanded;
 use crate::incident::command::{self, CommandError};
-use crate::incident::{Boost, Change};
+use crate::incident::{Boost, Change, Watched};
 use crate::judge::store::Views;
 use crate::lake::LakeHandle;
 use crate::ledger::{Entry, Ledger};
 use crate::metrics::{Event, Metrics};
-use crate::pipeline::{Detected, Pipeline};
+use crate::pipeline::{Detected, Output, Pipeline};
 use crate::upload::UploadHandle;
+use crate::view::View;
 
 /// What comes in.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub struct Outputs {
     pub lake: LakeHandle,
     /// Which footage goes to object storage first.
     pub upload: UploadHandle,
+    /// What the page shows, for what is only watched.
+    pub view: Arc<View>,
 }
 
 /// Footage this long before and after a sighting goes to object storage first, µs.
@@ -69,16 +73,32 @@ pub struct Live {
     pub clock: Arc<dyn Clock>,
     /// Where things go.
     pub out: Outputs,
+    /// Waits with a limit, so that time goes on without pictures.
+    pub runtime: tokio::runtime::Handle,
 }
+
+/// After so long without a picture of any camera, time is taken to go on.
+const QUIET: Duration = Duration::from_secs(1);
 
 impl Live {
     /// Works until the last sender of `inputs` goes.
     pub fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
         self.count_open();
-        while let Some(input) = inputs.blocking_recv() {
-            match input {
-                Input::Seen(done) => self.seen(*done),
-                Input::Commanded(commanded) => {
+        let runtime = self.runtime.clone();
+        // Capture time of the newest picture, and when it was here.
+        let mut newest: Option<(Micros, Micros)> = None;
+        loop {
+            match runtime.block_on(async { tokio::time::timeout(QUIET, inputs.recv()).await }) {
+                Ok(None) => break,
+                Err(_quiet) => {
+                    let now = self.clock.now();
+                    newest.into_iter().for_each(|(t, here)| self.quiet(t.plus_us(now.since(here).max(0))));
+                }
+                Ok(Some(Input::Seen(done))) => {
+                    newest = Some((done.job.header.captured_at, self.clock.now()));
+                    self.seen(*done);
+                }
+                Ok(Some(Input::Commanded(commanded))) => {
                     let outcome = self.command(&commanded.id, &commanded.command);
                     if let Err(error) = &outcome {
                         tracing::warn!(incident = %commanded.id, "command refused: {error}");
@@ -89,8 +109,16 @@ impl Live {
                 }
             }
         }
+        let evidence = self.pipeline.book().take_evidence(true);
+        self.tell(Output { evidence, ..Output::default() }, Vec::new(), self.clock.now());
         let rows = self.pipeline.finish();
         self.out.lake.observations(rows);
+    }
+
+    /// No camera has sent a picture for a while; `t` is what the time is by theirs.
+    fn quiet(&mut self, t: Micros) {
+        let output = self.pipeline.pass(t);
+        self.tell(output, Vec::new(), t);
     }
 
     fn seen(&mut self, Done { job, detections }: Done) {
@@ -103,14 +131,15 @@ impl Live {
             drill: header.drill,
             detections: &detections,
         };
-        let output = self.pipeline.take(&picture);
+        let mut output = self.pipeline.take(&picture);
+        let (boosts, observations) = (std::mem::take(&mut output.boosts), std::mem::take(&mut output.observations));
         let opened = |change: &&Change| change.alert == Some(AlertType::Opened);
         let stills = output.changes.iter().filter(opened).map(|c| (c.after.id.clone(), job.jpeg.clone())).collect();
-        self.tell(output.changes, stills, header.captured_at);
-        for boost in output.boosts {
+        self.tell(output, stills, header.captured_at);
+        for boost in boosts {
             self.boost(boost, header.captured_at);
         }
-        self.out.lake.observations(output.observations);
+        self.out.lake.observations(observations);
         self.out.lake.analysed(&job.camera, header.captured_at);
         if let Some(memory) = self.pipeline.memory(&job.camera) {
             self.views.keep(&job.camera, memory, header.captured_at);
@@ -118,17 +147,33 @@ impl Live {
     }
 
     /// Writes changes down and passes them on. `since`: the capture or command from which latency counts.
-    fn tell(&mut self, changes: Vec<Change>, stills: Vec<(IncidentId, bytes::Bytes)>, since: Micros) {
-        if changes.is_empty() {
+    fn tell(&mut self, output: Output, stills: Vec<(IncidentId, bytes::Bytes)>, since: Micros) {
+        let Output { changes, watched, evidence, .. } = output;
+        watched.into_iter().for_each(|watched| self.watched(watched));
+        if changes.is_empty() && evidence.is_empty() {
             return;
         }
         let (incidents, alerts) = self.told(changes, since);
-        let entry = Entry { incidents, alerts, stills };
+        let entry = Entry { incidents, alerts, stills, evidence };
         let queued = self.ledger.commit(&entry).unwrap_or_else(|error| {
             tracing::error!("incidents cannot be written to disk and are told all the same: {}", chain(&error));
             entry.alerts.iter().map(|alert| Queued { seq: None, alert: alert.clone() }).collect()
         });
         self.pass(entry.incidents, queued);
+    }
+
+    /// What is only watched is shown and published, and neither stored nor an alert.
+    fn watched(&self, watched: Watched) {
+        match watched {
+            Watched::Seen(incident) => {
+                self.out.view.watch(incident.clone());
+                self.out.retained.put(incident);
+            }
+            Watched::Gone(id) => {
+                self.out.view.unwatch(&id);
+                self.out.retained.clear(&id);
+            }
+        }
     }
 
     fn told(&self, changes: Vec<Change>, since: Micros) -> (Vec<Incident>, Vec<Alert>) {
@@ -157,6 +202,8 @@ impl Live {
             let _ = self.out.alerts.send(queued);
         }
         for incident in incidents {
+            // It may have been watched before.
+            self.out.view.unwatch(&incident.id);
             if incident.state == IncidentState::Resolved {
                 self.out.lake.incident(incident.clone());
             } else {
@@ -195,7 +242,7 @@ impl Live {
         let Some(kind) = command::apply(&mut after, command)? else { return Ok(after) };
         let change = Change { alert: Some(kind), before: Some(before), after: after.clone() };
         let (incidents, alerts) = self.told(vec![change], self.clock.now());
-        let entry = Entry { incidents, alerts, stills: Vec::new() };
+        let entry = Entry { incidents, alerts, ..Entry::default() };
         // A command that is not on disk would be forgotten by a restart: whoever gave it must know.
         let queued = self.ledger.commit(&entry).map_err(stored)?;
         self.pipeline.book().replace(&after);
@@ -208,25 +255,39 @@ impl Live {
 /// All are published again on a new connection, since a broker may forget.
 #[derive(Debug, Default)]
 pub struct Retained {
-    states: Mutex<BTreeMap<IncidentId, (Incident, bool)>>,
+    /// `None`: to be cleared.
+    states: Mutex<BTreeMap<IncidentId, (Option<Incident>, bool)>>,
     changed: Notify,
 }
 
-/// So many resolved incidents are published again on a new connection.
-const MOST_RESOLVED: usize = 100;
+/// So many incidents that are over are published again on a new connection.
+const MOST_OVER: usize = 100;
+
+/// Resolved, or no longer watched.
+fn is_over(state: &Option<Incident>) -> bool {
+    state.as_ref().is_none_or(|i| i.state == IncidentState::Resolved)
+}
 
 impl Retained {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<IncidentId, (Incident, bool)>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<IncidentId, (Option<Incident>, bool)>> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new state.
     pub fn put(&self, incident: Incident) {
+        self.set(incident.id.clone(), Some(incident));
+    }
+
+    /// The broker shall hold nothing of this one any more.
+    pub fn clear(&self, id: &IncidentId) {
+        self.set(id.clone(), None);
+    }
+
+    fn set(&self, id: IncidentId, state: Option<Incident>) {
         let mut states = self.lock();
-        states.insert(incident.id.clone(), (incident, true));
-        let resolved = |i: &Incident| i.state == IncidentState::Resolved;
-        while states.values().filter(|(i, due)| resolved(i) && !due).count() > MOST_RESOLVED {
-            let oldest = states.iter().find(|(_, (i, due))| resolved(i) && !due).map(|(id, _)| id.clone());
+        states.insert(id, (state, true));
+        while states.values().filter(|(i, due)| is_over(i) && !due).count() > MOST_OVER {
+            let oldest = states.iter().find(|(_, (i, due))| is_over(i) && !due).map(|(id, _)| id.clone());
             oldest.map(|id| states.remove(&id));
         }
         drop(states);
@@ -239,15 +300,15 @@ impl Retained {
         self.changed.notify_one();
     }
 
-    /// The next state to publish; waits for one.
-    pub async fn next(&self) -> Incident {
+    /// The next state to publish, `None` to clear it; waits for one.
+    pub async fn next(&self) -> (IncidentId, Option<Incident>) {
         loop {
-            let next = self.lock().values_mut().find(|(_, due)| *due).map(|(incident, due)| {
+            let next = self.lock().iter_mut().find(|(_, (_, due))| *due).map(|(id, (incident, due))| {
                 *due = false;
-                incident.clone()
+                (id.clone(), incident.clone())
             });
             match next {
-                Some(incident) => return incident,
+                Some(next) => return next,
                 None => self.changed.notified().await,
             }
         }

@@ -17,7 +17,8 @@ use base::wire::Light;
 use vision::observe::Observer;
 use vision::{Detection, ModelCard, Tracker, TrackerParams};
 
-use crate::incident::{self, Book, Boost, Change, IdSource, Sight};
+use crate::incident::evidence::{Frame, Kept};
+use crate::incident::{self, Book, Boost, Change, IdSource, Sight, Watched};
 use crate::judge;
 
 /// What was detected in one picture.
@@ -42,6 +43,10 @@ pub struct Detected<'a> {
 pub struct Output {
     /// What happened to incidents.
     pub changes: Vec<Change>,
+    /// What happened to what is only watched.
+    pub watched: Vec<Watched>,
+    /// Evidence to be stored with its incidents.
+    pub evidence: Vec<Kept>,
     /// Cameras to look at more often.
     pub boosts: Vec<Boost>,
     /// Rows for the table.
@@ -116,27 +121,40 @@ impl Pipeline {
             .into_iter()
             .filter_map(|verdict| {
                 let track = tracks.iter().find(|track| track.id == verdict.track)?;
-                if let Some(home) = verdict.at.home {
-                    camera.homes.insert(track.id, home);
+                if let Some(home) = &verdict.at.home {
+                    camera.homes.insert(track.id, home.clone());
                 }
+                let home = camera.homes.get(&track.id).cloned();
+                let (needed, was_home) = (judge.escape_llr(), home.is_some());
+                let evidence = Frame::of(card, picture.camera, picture.t, track, &verdict, was_home, needed);
                 Some(Sight {
                     track: track.id,
                     since: verdict.since,
                     rect: track.rect,
                     velocity: track.velocity,
+                    metres_per_width: None,
                     tier: verdict.tier,
                     moved: verdict.moved,
                     looks_animal: verdict.looks_animal,
                     confidence: verdict.confidence,
                     zone: verdict.at.zone,
-                    home: camera.homes.get(&track.id).cloned(),
+                    home,
                     scores: verdict.scores,
+                    evidence,
                 })
             })
             .collect();
         let changes = book.observe(picture.camera, picture.t, picture.drill, &sights);
         let observations = camera.observer.update(site, card, picture.t, &tracks);
-        Output { changes, boosts: book.boosts(picture.t), observations }
+        let (watched, evidence) = (book.take_watched(), book.take_evidence(false));
+        Output { changes, watched, evidence, boosts: book.boosts(picture.t), observations }
+    }
+
+    /// Time goes on without pictures: what nobody sees any more is lost.
+    pub fn pass(&mut self, t: Micros) -> Output {
+        let changes = self.book.pass(t);
+        let (watched, evidence) = (self.book.take_watched(), self.book.take_evidence(false));
+        Output { changes, watched, evidence, ..Output::default() }
     }
 
     /// The rows that still wait for their second to be over, at the end.

@@ -204,13 +204,13 @@ impl Parts {
 
         let desk = Arc::new(Desk::new(self.clock()));
         let (boosts, boosts_out) = mpsc::channel(256);
-        let out = Outputs { alerts, retained: Arc::clone(&retained), boosts, lake, upload };
+        let view = Arc::new(View::new(self.site.cameras.iter().map(|c| c.id.clone())));
+        let out = Outputs { alerts, retained: Arc::clone(&retained), boosts, lake, upload, view: Arc::clone(&view) };
         let live = self.live(ledger, Arc::clone(&card), Arc::clone(&desk), out)?;
         let (inputs, inputs_in) = mpsc::channel(64);
         let live_thread = thread("incidents", move || live.run(inputs_in))?;
         let workers = self.detectors(&desk, first, &inputs)?;
 
-        let view = Arc::new(View::new(self.site.cameras.iter().map(|c| c.id.clone())));
         let (messages, messages_in) = mpsc::channel(256);
         let (chunks, chunks_in) = mpsc::channel(16);
         let link = urgent.1.clone();
@@ -308,7 +308,8 @@ impl Parts {
         pipeline.load(open);
         let views = Views::open(&self.state_db()).map_err(|e| self.state_db_error(e))?;
         pipeline.remember(views.load().map_err(|e| self.state_db_error(e))?);
-        Ok(Live { pipeline, views, ledger, desk, metrics: self.metrics(), clock: self.clock(), out })
+        let runtime = tokio::runtime::Handle::current();
+        Ok(Live { pipeline, views, ledger, desk, metrics: self.metrics(), clock: self.clock(), out, runtime })
     }
 
     /// The detector's threads; the first one takes the network that was opened to check the model.

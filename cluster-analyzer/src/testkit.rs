@@ -11,7 +11,8 @@ use base::time::Micros;
 use base::wire::Light;
 use vision::{Detection, ModelCard};
 
-use crate::incident::{Change, IdSource};
+use crate::incident::evidence::Kept;
+use crate::incident::{Change, IdSource, Watched};
 use crate::judge;
 use crate::pipeline::{Detected, Output, Pipeline};
 
@@ -114,12 +115,14 @@ pub fn thing(x: f32, scores: &[(u16, f32)]) -> Detection {
 pub struct Sim {
     pub pipeline: Pipeline,
     pub changes: Vec<Change>,
+    pub watched: Vec<Watched>,
+    pub evidence: Vec<Kept>,
 }
 
 impl Sim {
     pub fn new() -> Self {
         let pipeline = Pipeline::new(site(), card(), judge::Params::default(), IdSource::Counted(0));
-        Self { pipeline, changes: Vec::new() }
+        Self { pipeline, changes: Vec::new(), watched: Vec::new(), evidence: Vec::new() }
     }
 
     /// One picture.
@@ -139,6 +142,8 @@ impl Sim {
             detections,
         });
         self.changes.extend(output.changes.clone());
+        self.watched.extend(output.watched.clone());
+        self.evidence.extend(output.evidence.clone());
         output
     }
 

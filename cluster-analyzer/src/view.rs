@@ -1,10 +1,11 @@
-//! What the page shows of cameras: the last status and the last frame of each. Bounded: at most
-//! [`MOST_CAMERAS`] cameras, one frame each.
+//! What the page shows of cameras: the last status and the last frame of each, and what is only watched there.
+//! Bounded: at most [`MOST_CAMERAS`] cameras, one frame each; what is watched goes when it is gone.
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
-use base::ids::CameraId;
+use base::ids::{CameraId, IncidentId};
+use base::incident::Incident;
 use base::time::Micros;
 use base::wire::{CameraStatus, FrameHeader};
 use bytes::Bytes;
@@ -60,13 +61,30 @@ pub struct CameraView {
 #[derive(Debug)]
 pub struct View {
     cameras: RwLock<BTreeMap<CameraId, CameraView>>,
+    watched: RwLock<BTreeMap<IncidentId, Incident>>,
 }
 
 impl View {
     /// The cameras of the site file, not seen yet.
     pub fn new(cameras: impl IntoIterator<Item = CameraId>) -> Self {
         let known = cameras.into_iter().map(|id| (id, CameraView { in_site: true, ..CameraView::default() }));
-        Self { cameras: RwLock::new(known.collect()) }
+        Self { cameras: RwLock::new(known.collect()), watched: RwLock::default() }
+    }
+
+    /// The newest state of an incident of tier `watch`.
+    pub fn watch(&self, incident: Incident) {
+        self.watched.write().unwrap_or_else(PoisonError::into_inner).insert(incident.id.clone(), incident);
+    }
+
+    /// It is gone, or an escape now.
+    pub fn unwatch(&self, id: &IncidentId) {
+        self.watched.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// What is only watched now, the newest first.
+    pub fn watched(&self) -> Vec<Incident> {
+        let watched = self.watched.read().unwrap_or_else(PoisonError::into_inner);
+        watched.values().rev().cloned().collect()
     }
 
     /// Takes a status; false when there are too many cameras.

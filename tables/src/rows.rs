@@ -380,6 +380,8 @@ mod tests {
             danger: Some("red".into()),
             confidence: 0.9,
             heading: None,
+            reason: Default::default(),
+            whereabouts: Default::default(),
             sightings: vec![sighting("gate-3"), sighting("plaza-1"), sighting("gate-3")],
             next: vec![],
             acknowledged: None,

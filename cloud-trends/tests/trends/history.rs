@@ -195,6 +195,8 @@ fn incident(number: u32, opened_s: i64, acknowledged: Option<i64>, resolved_s: i
         danger: Some("red".into()),
         confidence: 0.99,
         heading: None,
+        reason: Default::default(),
+        whereabouts: Default::default(),
         sightings: vec![sighting],
         next: vec![],
         acknowledged: acknowledged.map(|at| signed("keeper", at)),

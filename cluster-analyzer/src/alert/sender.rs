@@ -168,6 +168,8 @@ mod tests {
             danger: None,
             confidence: 0.9,
             heading: None,
+            reason: Default::default(),
+            whereabouts: Default::default(),
             sightings: vec![],
             next: vec![],
             acknowledged: None,

@@ -38,6 +38,8 @@ fn incident() -> Incident {
         danger: Some("red".into()),
         confidence: 0.9,
         heading: None,
+        reason: Default::default(),
+        whereabouts: Default::default(),
         sightings: vec![],
         next: vec![],
         acknowledged: None,
@@ -53,7 +55,7 @@ impl Page {
         let state_db = dir.path().join("state.db");
         let mut ledger = Ledger::open(&state_db).unwrap();
         let still = (incident().id, bytes::Bytes::from_static(b"\xFF\xD8still"));
-        ledger.commit(&Entry { incidents: vec![incident()], alerts: vec![], stills: vec![still] }).unwrap();
+        ledger.commit(&Entry { incidents: vec![incident()], stills: vec![still], ..Entry::default() }).unwrap();
         let (commands, mut commands_in) = mpsc::channel::<Commanded>(8);
         tokio::spawn(async move {
             let mut incident = incident();

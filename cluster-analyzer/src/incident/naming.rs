@@ -2,6 +2,7 @@
 
 use base::ids::SpeciesId;
 use base::site::{Danger, Site, Species};
+use base::time::Micros;
 
 use super::Sight;
 
@@ -39,4 +40,27 @@ pub fn name(site: &Site, sight: &Sight) -> Name {
     let best = likely.min_by(|a, b| weight(b).total_cmp(&weight(a)).then(rank(&a.danger).cmp(&rank(&b.danger))));
     let worst = site.species.iter().min_by_key(|s| rank(&s.danger));
     Name { label, species: best.map(|s| s.id.clone()), danger: best.or(worst).map(|s| s.danger.clone()) }
+}
+
+/// One sentence for a person: what is where, and what speaks for it.
+pub fn why(name: &Name, t: Micros, sight: &Sight) -> String {
+    let seen = &sight.evidence;
+    let what = match &name.species {
+        Some(species) => format!("{} (looks like {})", capital(species.as_str()), name.label),
+        None => format!("Unknown animal (looks like {})", name.label),
+    };
+    let rule = seen.rule.map_or("out of place", base::incident::Rule::sentence);
+    let place = match &sight.zone {
+        Some(zone) => format!("in zone {zone}"),
+        None => "where no zone is drawn".to_owned(),
+    };
+    let home = sight.home.as_ref().map_or_else(String::new, |home| format!("; it came out of {home}"));
+    let percent = (sight.confidence * 100.0).floor();
+    let seconds = t.seconds_since(sight.since).max(0.0);
+    format!("{what} {rule}, {place}{home}; it moved by itself and was watched for {seconds:.1} s, {percent} % sure.")
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

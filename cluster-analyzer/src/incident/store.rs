@@ -6,6 +6,8 @@ use base::time::Micros;
 use base::wire::Form;
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
+use super::evidence::{self, Frame, Kept};
+
 /// Makes the tables where they are missing.
 pub fn create(db: &Connection) -> Result<()> {
     db.execute_batch(
@@ -14,7 +16,10 @@ pub fn create(db: &Connection) -> Result<()> {
              json TEXT NOT NULL
          ) WITHOUT ROWID;
          CREATE INDEX IF NOT EXISTS incidents_opened ON incidents (opened_us);
-         CREATE TABLE IF NOT EXISTS stills (incident TEXT PRIMARY KEY, jpeg BLOB NOT NULL);",
+         CREATE TABLE IF NOT EXISTS stills (incident TEXT PRIMARY KEY, jpeg BLOB NOT NULL);
+         CREATE TABLE IF NOT EXISTS evidence (
+             incident TEXT NOT NULL, seq INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (incident, seq)
+         ) WITHOUT ROWID;",
     )
 }
 
@@ -75,6 +80,29 @@ pub fn put_still(db: &Connection, id: &IncidentId, jpeg: &[u8]) -> Result<()> {
 /// The picture that decided.
 pub fn still(db: &Connection, id: &IncidentId) -> Result<Option<Vec<u8>>> {
     db.query_row("SELECT jpeg FROM stills WHERE incident = ?1", [id.as_str()], |row| row.get(0)).optional()
+}
+
+/// An incident holds at most so many pictures of evidence.
+const MOST_EVIDENCE: usize = evidence::MOST_BEFORE + evidence::MOST_AFTER;
+
+/// Appends pictures to an incident's evidence; what is too much is left out.
+pub fn put_evidence(db: &Connection, kept: &Kept) -> Result<()> {
+    let id = kept.incident.as_str();
+    let stored: i64 = db.query_row("SELECT count(*) FROM evidence WHERE incident = ?1", [id], |row| row.get(0))?;
+    let room = MOST_EVIDENCE.saturating_sub(stored as usize);
+    let mut insert = db.prepare_cached("INSERT OR IGNORE INTO evidence (incident, seq, json) VALUES (?1, ?2, ?3)")?;
+    for (seq, frame) in (stored..).zip(kept.frames.iter().take(room)) {
+        // Strings and finite numbers only: this cannot fail.
+        insert.execute(params![id, seq, serde_json::to_string(frame).unwrap_or_default()])?;
+    }
+    Ok(())
+}
+
+/// An incident's evidence, oldest first.
+pub fn evidence(db: &Connection, id: &IncidentId) -> Result<Vec<Frame>> {
+    let mut statement = db.prepare_cached("SELECT json FROM evidence WHERE incident = ?1 ORDER BY seq")?;
+    let rows = statement.query_map([id.as_str()], |row| row.get::<_, String>(0))?;
+    Ok(rows.collect::<Result<Vec<_>>>()?.iter().filter_map(|json| serde_json::from_str(json).ok()).collect())
 }
 
 /// A row of another version is left alone, and said.

@@ -1,11 +1,13 @@
+use base::geometry::Rect;
 use base::ids::IncidentId;
-use base::incident::{AlertType, Incident, IncidentState, Tier};
+use base::incident::{AlertType, Incident, IncidentState, Rule, Tier};
 use base::time::Micros;
 use base::wire::{IncidentAction, IncidentCommand, VERSION};
 use vision::Detection;
 
 use super::command::{CommandError, apply};
-use super::{Book, IdSource, Params};
+use super::evidence::Frame;
+use super::{Book, IdSource, Params, Watched};
 use crate::testkit::{CAT, DOG, PERSON, Sim, camera, seconds, site, thing};
 
 const TIGER: &[(u16, f32)] = &[(CAT, 0.4), (DOG, 0.25)];
@@ -159,6 +161,148 @@ fn a_watched_track_is_no_alert_and_is_forgotten_when_it_is_gone() {
     assert!(sim.changes.is_empty());
     sim.play("plaza", 3.0, 20.0, |_| vec![]);
     assert_eq!(sim.pipeline.book().open().count(), 0);
+    let Some(Watched::Seen(first)) = sim.watched.first() else { panic!("{:?}", sim.watched) };
+    assert_eq!((first.tier, first.reason.rule), (Tier::Watch, Some(Rule::OutsideEnclosures)));
+    assert_eq!(sim.watched.last(), Some(&Watched::Gone(first.id.clone())));
+    assert!(sim.evidence.is_empty(), "only of escapes");
+}
+
+#[test]
+fn what_was_watched_and_becomes_an_escape_keeps_its_id() {
+    let mut sim = Sim::new();
+    sim.play("plaza", 2.0, 3.0, |t| vec![thing(0.2 * (t - 1.5) as f32, &[(DOG, 0.29)])]);
+    sim.play("plaza", 3.0, 5.0, |t| vec![thing(0.2 * (t - 1.5) as f32, TIGER)]);
+    let Some(Watched::Seen(watched)) = sim.watched.first() else { panic!("{:?}", sim.watched) };
+    let opened = sim.opened();
+    assert_eq!((opened.len(), &opened[0].after.id), (1, &watched.id));
+    assert!(!sim.watched.contains(&Watched::Gone(watched.id.clone())), "it is not gone, it is worse");
+}
+
+/// A box of any size whose left edge is at `x` and that stands at 0.6.
+fn body(x: f32, w: f32, h: f32) -> Detection {
+    Detection::new(Rect { x, y: 0.6 - h, w, h }, TIGER.to_vec())
+}
+
+#[test]
+fn an_animal_with_two_boxes_is_one_incident_whenever_the_second_one_comes() {
+    for later_s in [0.0, 0.4, 1.0, 2.0] {
+        let mut sim = Sim::new();
+        sim.play("plaza", 0.0, 8.0, |t| {
+            let x = 0.1 + 0.06 * t as f32;
+            let (rear, front) = (body(x, 0.1, 0.12), body(x + 0.1, 0.09, 0.11));
+            if t >= 1.0 + later_s { vec![rear, front] } else { vec![rear] }
+        });
+        assert_eq!(sim.opened().len(), 1, "second box {later_s} s later");
+    }
+}
+
+#[test]
+fn a_second_animal_that_comes_after_the_first_is_another_incident() {
+    for later_s in [0.4, 1.0, 2.0, 5.0] {
+        let mut sim = Sim::new();
+        sim.play("plaza", 0.0, 10.0, |t| {
+            let first = thing(0.1 + 0.05 * t as f32, TIGER);
+            let second = thing(0.35 + 0.05 * t as f32, TIGER);
+            if t >= 1.0 + later_s { vec![first, second] } else { vec![first] }
+        });
+        assert_eq!(sim.opened().len(), 2, "second animal {later_s} s later");
+    }
+}
+
+#[test]
+fn two_animals_that_were_taken_for_one_are_two_as_soon_as_they_part() {
+    let mut sim = Sim::new();
+    sim.play("plaza", 0.0, 10.0, |t| {
+        let (slow, fast) = (0.1 + 0.03 * t as f32, 0.12 + 0.09 * (t - 3.0).max(0.0) as f32 + 0.03 * t.min(3.0) as f32);
+        if t < 2.0 { vec![thing(slow, TIGER)] } else { vec![thing(slow, TIGER), thing(fast + 0.03, TIGER)] }
+    });
+    let opened: Vec<f64> = sim.opened().iter().map(|c| c.after.opened_at.seconds_since(Micros(0))).collect();
+    assert_eq!(opened.len(), 2, "{opened:?}");
+    assert!((3.0..8.0).contains(&opened[1]), "{opened:?}");
+}
+
+#[test]
+fn two_animals_that_walk_on_to_the_linked_camera_stay_two_incidents() {
+    let mut sim = Sim::new();
+    sim.play("gate", 0.0, 10.0, |t| {
+        let x = 0.1 * t as f32;
+        vec![thing(x, TIGER), thing(x - 0.25, TIGER)].into_iter().filter(|d| d.rect.w > 0.05).collect()
+    });
+    assert_eq!(sim.opened().len(), 2);
+    sim.play("plaza", 18.0, 28.0, |t| {
+        let x = 0.1 * (t - 18.0) as f32;
+        vec![thing(x, TIGER), thing(x - 0.25, TIGER)].into_iter().filter(|d| d.rect.w > 0.05).collect()
+    });
+    assert_eq!(sim.opened().len(), 2, "none is opened anew");
+    let cameras = |i: &Incident| i.sightings.iter().map(|s| s.camera.clone()).collect::<Vec<_>>();
+    for incident in sim.pipeline.book().open() {
+        let seen_on = cameras(incident);
+        assert!(seen_on.contains(&camera("gate")) && seen_on.contains(&camera("plaza")), "{seen_on:?}");
+    }
+}
+
+#[test]
+fn an_animal_that_is_lost_says_so_and_when_it_was_seen_last() {
+    let mut sim = Sim::new();
+    sim.play("plaza", 0.0, 5.0, crossing(0.0));
+    let seen = sim.changes.last().unwrap().after.clone();
+    assert!(seen.whereabouts.seen_now && seen.whereabouts.speed_widths_per_s.is_some());
+    sim.play("plaza", 5.0, 9.0, |_| vec![]);
+    let lost = sim.changes.last().unwrap();
+    assert_eq!((lost.alert, lost.after.whereabouts.seen_now), (None, false));
+    assert_eq!(lost.after.whereabouts.last_seen, seconds(4.8));
+    assert_eq!((lost.after.state, &lost.after.camera), (IncidentState::Open, &camera("plaza")));
+    sim.play("plaza", 25.0, 27.0, |t| vec![thing(0.5 + 0.08 * (t - 25.0) as f32, TIGER)]);
+    let found = sim.alerts(AlertType::Updated).last().unwrap().after.clone();
+    assert!(found.whereabouts.seen_now && found.whereabouts.last_seen >= seconds(25.0));
+    assert_eq!(sim.opened().len(), 1);
+}
+
+#[test]
+fn without_pictures_time_goes_on_all_the_same() {
+    let mut sim = Sim::new();
+    sim.play("plaza", 0.0, 5.0, crossing(0.0));
+    assert!(sim.pipeline.pass(seconds(6.0)).changes.is_empty());
+    let changes = sim.pipeline.pass(seconds(9.0)).changes;
+    assert_eq!(changes.iter().map(|c| c.after.whereabouts.seen_now).collect::<Vec<_>>(), [false]);
+}
+
+#[test]
+fn two_cameras_that_see_the_same_animal_do_not_tell_of_it_in_turns() {
+    let mut sim = Sim::new();
+    let pictures: Vec<f64> = (0..50).map(|i| f64::from(i) / 5.0).collect();
+    for t in pictures {
+        // The link's window is 4 to 40 s with three of slack: the other one takes it over after a second.
+        sim.picture("gate", t, &crossing(0.0)(t));
+        if t > 7.0 {
+            sim.picture("plaza", t, &[thing(0.1 * (t - 6.0) as f32, TIGER)]);
+        }
+    }
+    let updated = sim.alerts(AlertType::Updated).len();
+    assert!(updated <= 10, "{updated}");
+}
+
+#[test]
+fn an_incident_explains_itself() {
+    let sim = escaped();
+    let opened = &sim.opened()[0].after;
+    assert_eq!(opened.reason.rule, Some(Rule::OutsideEnclosures));
+    let why = &opened.reason.why;
+    for words in ["Tiger (looks like", "outside every enclosure", "in zone path", "came out of tigers", "% sure"] {
+        assert!(why.contains(words), "{why}");
+    }
+    let frames: Vec<&Frame> = sim.evidence.iter().flat_map(|k| &k.frames).collect();
+    assert!(sim.evidence.iter().all(|k| k.incident == opened.id));
+    assert!(frames.is_sorted_by(|a, b| a.t < b.t), "each once, in order");
+    let decided = frames.iter().find(|f| f.t == opened.opened_at).unwrap();
+    assert!(decided.sum >= decided.sum_needed && decided.p_out > 0.5 && decided.score > 0.3, "{decided:?}");
+    for word in ["animal", "out-of-place", "moved", "walked-out"] {
+        assert!(decided.spoke.iter().any(|w| w == word), "{word}: {decided:?}");
+    }
+    assert!(frames[0].t < opened.opened_at && frames[0].against.iter().any(|w| w == "at-home"), "{:?}", frames[0]);
+    assert!(frames.last().unwrap().t > opened.opened_at);
+    let added: f32 = frames.iter().map(|f| f.llr).sum();
+    assert!((added - frames.last().unwrap().sum).abs() < 0.05, "the parts add up to the sum");
 }
 
 #[test]

@@ -50,6 +50,8 @@ fn incident() -> Incident {
         danger: None,
         confidence: 0.9,
         heading: None,
+        reason: Default::default(),
+        whereabouts: Default::default(),
         sightings: vec![],
         next: vec![],
         acknowledged: None,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::incident::Tier;
 use base::site::Site;
 use base::stop::Stop;
 use base::time::Clock;
@@ -23,6 +24,8 @@ use crate::view::{LastFrame, Refused, View};
 
 /// Frames a second that a boosted agent sends.
 const BOOST_FPS: f64 = 10.0;
+/// What is only watched is told again sooner than this, as long as it is seen.
+const WATCH_EXPIRES: Duration = Duration::from_secs(60);
 /// How often the analyzer says how it does.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 
@@ -130,15 +133,19 @@ pub(super) async fn tell_incidents(link: Link, retained: Arc<Retained>, mut end:
         if end.is_asked() && !retained.is_due() {
             return;
         }
-        let incident = tokio::select! {
-            incident = retained.next() => incident,
+        let (id, incident) = tokio::select! {
+            next = retained.next() => next,
             _ = connected.changed() => continue,
             () = end.asked(), if !end.is_asked() => continue,
         };
-        let topic = Topic::Incident(incident.id.clone());
-        if let Err(error) = link.publish(&topic, incident.to_json(), true, None).await {
-            tracing::debug!(incident = %incident.id, "state not told: {error}");
-            retained.failed(&incident.id);
+        let topic = Topic::Incident(id.clone());
+        // What is only watched goes from the broker by itself, should nobody be left to clear it.
+        let watched = incident.as_ref().is_some_and(|i| i.tier == Tier::Watch);
+        // An empty message clears what is retained.
+        let state = incident.map(|i| i.to_json()).unwrap_or_default();
+        if let Err(error) = link.publish(&topic, state, true, watched.then_some(WATCH_EXPIRES)).await {
+            tracing::debug!(incident = %id, "state not told: {error}");
+            retained.failed(&id);
             if end.is_asked() {
                 return;
             }
