@@ -63,16 +63,25 @@ struct Interest {
     weight: f32,
 }
 
-/// Windows for closer looks at a picture of `picture` pixels by a network whose input has `input` pixels,
-/// most interesting first; `motion` is where something moves, `seen` what the whole picture showed.
-pub fn plan(
-    params: &LookParams,
-    card: &ModelCard,
-    picture: (u32, u32),
-    input: (u32, u32),
-    motion: &[Rect],
-    seen: &[Detection],
-) -> Vec<Tile> {
+/// A picture that may deserve closer looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Glance<'a> {
+    /// Width and height, pixels.
+    pub picture: (u32, u32),
+    /// Those of the network's input.
+    pub input: (u32, u32),
+    /// Where something moves, normalised.
+    pub motion: &'a [Rect],
+    /// What the whole picture showed.
+    pub seen: &'a [Detection],
+    /// Counts up from picture to picture: which part of a still one is looked at next.
+    pub turn: u64,
+}
+
+/// Windows for closer looks at a picture, most interesting first. In a still picture, of which there is one every
+/// few seconds only, windows that are left over go over the whole of it by and by: what lies there is small, too.
+pub fn plan(params: &LookParams, card: &ModelCard, glance: &Glance<'_>) -> Vec<Tile> {
+    let Glance { picture, input, motion, seen, turn } = *glance;
     let mut interests: Vec<Interest> = seen.iter().filter_map(|d| of_detection(params, card, d)).collect();
     interests.extend(motion.iter().filter_map(|rect| of_motion(params, card, rect, seen)));
     interests.sort_by(|a, b| b.weight.total_cmp(&a.weight));
@@ -87,7 +96,25 @@ pub fn plan(
         }
         windows.extend(window(params, picture, input, &interest.rect));
     }
+    if motion.is_empty() {
+        let left = params.windows.saturating_sub(windows.len());
+        let first = (turn as usize).wrapping_mul(SCAN.len() / 2);
+        let next = (0..left.min(SCAN.len())).filter_map(|i| scan(params, picture, input, first.wrapping_add(i)));
+        windows.extend(next);
+    }
     tiles(&windows)
+}
+
+/// Middles of the windows that cover a picture, in the order in which they are looked at.
+const SCAN: [[f32; 2]; 8] =
+    [[0.2, 0.25], [0.6, 0.25], [0.2, 0.75], [0.6, 0.75], [0.4, 0.25], [0.8, 0.25], [0.4, 0.75], [0.8, 0.75]];
+
+/// A window of half of the picture's height; `None` where it would enlarge too little.
+fn scan(params: &LookParams, picture: (u32, u32), input: (u32, u32), turn: usize) -> Option<Rect> {
+    let [x, y] = SCAN[turn % SCAN.len()];
+    let side = params.fill * 0.5 * picture.1 as f32;
+    let (w, h) = (side / picture.0 as f32, side / picture.1 as f32);
+    window(params, picture, input, &Rect { x: x - w / 2.0, y: y - h / 2.0, w, h })
 }
 
 /// What the detector was not sure of: the less it knows, the more there is to learn. A sure person or cart is
@@ -204,18 +231,33 @@ mod tests {
     }
 
     fn planned(motion: &[Rect], seen: &[Detection]) -> Vec<Tile> {
-        plan(&LookParams::default(), &card(), (640, 480), (512, 512), motion, seen)
+        let glance = Glance { picture: (640, 480), input: (512, 512), motion, seen, turn: 0 };
+        plan(&LookParams::default(), &card(), &glance)
     }
 
     const HERE: [f32; 4] = [0.5, 0.5, 0.05, 0.06];
+    /// The light changes: something moves, but nothing that could be looked at.
+    const ELSEWHERE: Rect = Rect::FULL;
+
+    #[test]
+    fn a_still_picture_is_gone_over_by_and_by() {
+        let glance = |turn| Glance { picture: (640, 480), input: (512, 512), motion: &[], seen: &[], turn };
+        let windows = |turn| plan(&LookParams::default(), &card(), &glance(turn));
+        let all: Vec<Rect> = (0..2).flat_map(windows).map(|tile| tile.window).collect();
+        assert_eq!(all.len(), 8);
+        for (x, y) in (0..20).flat_map(|x| (0..20).map(move |y| (x as f32 / 20.0, y as f32 / 20.0))) {
+            let here = Rect { x, y, w: 0.05, h: 0.05 };
+            assert!(all.iter().any(|w| share_inside(&here, w) > 0.5), "{x} {y}");
+        }
+    }
 
     #[test]
     fn an_unsure_animal_is_looked_at_again_and_a_sure_one_or_a_person_is_not() {
-        let [tile] = planned(&[], &[seen(HERE, 1, 0.2)])[..] else { panic!() };
+        let [tile] = planned(&[ELSEWHERE], &[seen(HERE, 1, 0.2)])[..] else { panic!() };
         assert!(share_inside(&HERE.into(), &tile.window) > 0.999);
         assert!((tile.window.w * 640.0 - tile.window.h * 480.0).abs() < 0.1, "square in pixels");
         for sure in [seen(HERE, 1, 0.9), seen(HERE, 0, 0.5), seen(HERE, 0, 0.95)] {
-            assert_eq!(planned(&[], &[sure]), []);
+            assert_eq!(planned(&[ELSEWHERE], &[sure]), []);
         }
     }
 
@@ -228,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_is_large_already_is_not_worth_a_second_look() {
-        assert_eq!(planned(&[], &[seen([0.2, 0.2, 0.5, 0.6], 1, 0.2)]), []);
+        assert_eq!(planned(&[ELSEWHERE], &[seen([0.2, 0.2, 0.5, 0.6], 1, 0.2)]), []);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::card::ModelCard;
 use crate::detection::Detection;
 use crate::error::ModelError;
 use crate::head::HeadParams;
-use crate::looks::{self, LookParams};
+use crate::looks::{self, Glance, LookParams};
 use crate::mosaic::Mosaic;
 use crate::preprocess::Preprocessor;
 use crate::{outputs, runtime};
@@ -173,7 +173,7 @@ impl Model {
     }
 
     /// What is in the picture, after a closer look at what moves in it and at what the first look was not sure of
-    /// (see [`crate::looks`]): best first.
+    /// (see [`crate::looks`]): best first. `turn` counts up from picture to picture.
     ///
     /// # Errors
     /// As [`Model::detect`].
@@ -182,10 +182,12 @@ impl Model {
         image: ImageRef<'_>,
         looks: &LookParams,
         motion: &[Rect],
+        turn: u64,
     ) -> Result<Vec<Detection>, ModelError> {
         let whole = self.detect(image)?;
         let input = (self.card.input.width, self.card.input.height);
-        let tiles = looks::plan(looks, &self.card, (image.width, image.height), input, motion, &whole);
+        let glance = Glance { picture: (image.width, image.height), input, motion, seen: &whole, turn };
+        let tiles = looks::plan(looks, &self.card, &glance);
         if tiles.is_empty() {
             return Ok(whole);
         }

@@ -9,6 +9,9 @@ use vision::{Detection, ImageRef, LookParams, Model, ModelCard, ModelError, Mode
 use super::{DetectError, Detector};
 use crate::config::DetectConfig;
 
+/// A still picture comes about this often, µs.
+const TURN_US: u64 = 2_000_000;
+
 /// A network of a model folder.
 #[derive(Debug)]
 pub struct OnnxDetector {
@@ -34,7 +37,11 @@ impl Detector for OnnxDetector {
     }
 
     fn detect(&mut self, picture: &Picture, motion: &[Rect]) -> Result<Vec<Detection>, DetectError> {
+        // By the picture's own time, so that the same footage is looked at in the same way again.
+        let turn = picture.pts_us.max(0) as u64 / TURN_US;
         let image = ImageRef { width: picture.width, height: picture.height, bgr: &picture.bgr };
-        self.model.detect_closely(image, &self.looks, motion).map_err(|e| DetectError::Network { source: Box::new(e) })
+        self.model
+            .detect_closely(image, &self.looks, motion, turn)
+            .map_err(|e| DetectError::Network { source: Box::new(e) })
     }
 }

@@ -168,7 +168,7 @@ fn sees_more_closely(model: &mut Model) {
             near.flat_map(|d| &d.scores).filter(|(l, _)| *l == label).map(|(_, s)| *s).fold(0.0, f32::max)
         };
         let once = model.detect(picture.as_image()).unwrap();
-        let twice = model.detect_closely(picture.as_image(), &LookParams::default(), &[here]).unwrap();
+        let twice = model.detect_closely(picture.as_image(), &LookParams::default(), &[here], 0).unwrap();
         let (once, twice) = (score(&once, model.card()), score(&twice, model.card()));
         println!("{} {name}: {once:.2} -> {twice:.2}", model.card().name);
         assert!(twice >= once, "{name}: {once} -> {twice}");
