@@ -1,6 +1,6 @@
 //! The packaged CCTV, read through `media`.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use media::{Decoder, Frame, OpenOptions, Picture, Source, SourceUrl};
@@ -75,8 +75,48 @@ impl Footage {
             .collect())
     }
 
+    /// Pictures of the footage, by their numbers, read in one go.
+    ///
+    /// # Errors
+    /// As [`Footage::play`].
+    pub fn reel(&self, wanted: &HashSet<u32>) -> Result<Reel, ScenesError> {
+        let mut player = self.play(0)?;
+        let mut pictures = HashMap::with_capacity(wanted.len());
+        for number in 0..wanted.iter().max().map_or(0, |last| last + 1) {
+            let frame = player.next_frame()?.ok_or_else(|| self.other(format!("it has {number} frames")))?;
+            if wanted.contains(&number) {
+                pictures.insert(number, frame.bgr(None).bgr);
+            }
+        }
+        Ok(Reel { pictures })
+    }
+
     fn other(&self, found: String) -> ScenesError {
         ScenesError::OtherFootage { path: self.path.clone(), found }
+    }
+}
+
+/// The number of the picture that the footage shows at a frame when it is played to its end, backwards to its
+/// beginning and so on.
+pub fn to_and_fro(frame: u32) -> u32 {
+    let at = frame % (2 * FRAMES - 2);
+    if at < FRAMES { at } else { 2 * FRAMES - 2 - at }
+}
+
+/// Pictures of the footage in memory.
+pub struct Reel {
+    pictures: HashMap<u32, Vec<u8>>,
+}
+
+impl Reel {
+    /// The picture at a frame, played to and fro; interleaved BGR.
+    ///
+    /// # Errors
+    /// [`ScenesError::Plan`] when it was not read.
+    pub fn at(&self, frame: u32) -> Result<&[u8], ScenesError> {
+        let number = to_and_fro(frame);
+        let found = self.pictures.get(&number).map(Vec::as_slice);
+        found.ok_or_else(|| ScenesError::Plan(format!("picture {number} of the footage was not read")))
     }
 }
 

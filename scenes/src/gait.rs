@@ -19,26 +19,51 @@ pub struct Gait {
     phase: f32,
     /// 0 standing, 1 walking.
     amount: f32,
+    /// 0 up to a trot, 1 at a gallop.
+    gallop: f32,
+    /// How far the top leans, as a share of the length.
+    sway: f32,
 }
+
+/// Above this speed strides get longer and the back moves more.
+const TROT_MPS: f32 = 2.0;
 
 impl Gait {
     /// The gait of an animal in a pose.
     pub fn of(pose: &Pose, stride_m: f32) -> Self {
-        Self { phase: (pose.walked_m / stride_m).fract(), amount: (pose.speed_mps / 0.5).clamp(0.0, 1.0) }
+        let longer = (pose.speed_mps / TROT_MPS).max(1.0).powf(0.7);
+        Self {
+            phase: (pose.walked_m / (stride_m * longer)).fract(),
+            amount: (pose.speed_mps / 0.5).clamp(0.0, 1.0),
+            gallop: ((pose.speed_mps - TROT_MPS) / 3.0).clamp(0.0, 1.0),
+            sway: 0.0,
+        }
+    }
+
+    /// What does not move by itself.
+    pub fn still() -> Self {
+        Self { phase: 0.0, amount: 0.0, gallop: 0.0, sway: 0.0 }
+    }
+
+    /// What the wind moves, at a time.
+    pub fn swaying(t_s: f32, own: f32) -> Self {
+        let sway = 0.035 * ((2.3 + own) * t_s + 9.0 * own).sin() + 0.02 * (5.1 * t_s + own).sin();
+        Self { sway, ..Self::still() }
     }
 
     /// How much the body rises, as a share of its height.
     pub fn rise(&self) -> f32 {
-        self.amount * 0.012 * (0.5 + 0.5 * (2.0 * TAU * self.phase).sin())
+        self.amount * (0.012 + 0.05 * self.gallop) * (0.5 + 0.5 * (2.0 * TAU * self.phase).sin())
     }
 
     /// How far it rocks, in radians, nose down.
     pub fn rock(&self) -> f32 {
-        self.amount * 0.014 * (TAU * self.phase).sin()
+        self.amount * (0.014 + 0.05 * self.gallop) * (TAU * self.phase).sin()
     }
 
     /// Where in the photograph that shows at (u, v) comes from; u from the left, v from the top, 0 to 1.
     pub fn source_of(&self, u: f32, v: f32) -> (f32, f32) {
+        let u = u + self.sway * (1.0 - v).max(0.0).powf(1.3);
         let below_hip = ((v - HIP) / (1.0 - HIP)).max(0.0);
         if self.amount == 0.0 || below_hip == 0.0 {
             return (u, v);

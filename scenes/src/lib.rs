@@ -10,13 +10,14 @@
 //!
 //! Modules in reading order:
 //! - [`world`]: the street that the footage shows: its scale at each place, its lawn, what stands in front
-//! - [`animals`]: the catalogue of photographs, with each animal's height and the way it faces
+//! - [`animals`], [`catalogue`]: the photographs, with each animal's height and the way it faces
 //! - [`path`]: where an animal is at each moment; [`gait`]: how its body moves while it walks
 //! - [`view`]: a camera's part of the street, so that one piece of footage serves as several cameras
-//! - [`plan`]: a set as values; [`site_file`]: its `site.toml`; [`truth`]: its `truth.json`
+//! - [`plan`]: a set as values; [`site_file`]: its `site.toml`; [`truth`], [`tracks`]: its `truth.json` and `tracks.json`
 //! - [`sets`]: one function per set
-//! - [`sprite`], [`look`]: a photograph posed and put into a picture; what a camera does to the picture
-//! - [`stamps`], [`footage`], [`compose`]: the adapters that read photographs and footage and make pictures
+//! - [`sprite`], [`effects`], [`look`]: a photograph posed and put into a picture; night, weather and lens; what a
+//!   camera's sensor does to the picture
+//! - [`stamps`], [`footage`], [`people`], [`compose`]: the adapters that read photographs and footage and make pictures
 //! - [`progress`], [`run`]: one set into one folder
 //!
 //! Invariants:
@@ -30,12 +31,15 @@
 //! say nothing about how good detection is.
 
 pub mod animals;
+pub mod catalogue;
 pub mod compose;
+pub mod effects;
 pub mod error;
 pub mod footage;
 pub mod gait;
 pub mod look;
 pub mod path;
+pub mod people;
 pub mod plan;
 pub mod progress;
 pub mod run;
@@ -43,6 +47,7 @@ pub mod sets;
 pub mod site_file;
 pub mod sprite;
 pub mod stamps;
+pub mod tracks;
 pub mod truth;
 pub mod view;
 pub mod world;

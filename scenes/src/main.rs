@@ -29,6 +29,9 @@ enum Command {
         /// All chance in the set comes from this number: the same seed gives the same pixels.
         #[arg(long, default_value_t = 1, value_name = "N")]
         seed: u64,
+        /// Render only the first N clips.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        clips: Option<u64>,
         /// OpenCV's vtest.avi, if it is not where the Debian package opencv-doc puts it.
         #[arg(long, value_name = "FILE")]
         footage: Option<PathBuf>,
@@ -39,8 +42,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Command::Render { set, out, seed, footage, stamps } = Arguments::parse().command;
-    let request = Request { set, seed, out, footage, stamps };
+    let Command::Render { set, out, seed, clips, footage, stamps } = Arguments::parse().command;
+    let request = Request { set, seed, out, clips: clips.and_then(|n| n.try_into().ok()), footage, stamps };
     match render(&request, Progress::new) {
         Ok(done) => {
             let what = if done.already_there { "is there already" } else { "rendered" };

@@ -76,6 +76,27 @@ impl Path {
         self
     }
 
+    /// The same way later, every place moved by these pixels.
+    #[must_use]
+    pub fn beside(&self, late_s: f32, dx_px: f32, dy_px: f32) -> Self {
+        let moved = |place: Metres| {
+            let there = place.in_picture();
+            Px::new(there.x + dx_px, (there.y + dy_px).max(60.0)).on_ground()
+        };
+        let mut other = self.clone();
+        (other.start_s, other.now_s, other.here) = (self.start_s + late_s, self.now_s + late_s, moved(self.here));
+        for leg in &mut other.legs {
+            (leg.start_s, leg.end_s) = (leg.start_s + late_s, leg.end_s + late_s);
+            (leg.from, leg.to) = (moved(leg.from), moved(leg.to));
+        }
+        other
+    }
+
+    /// When it comes.
+    pub fn begin_s(&self) -> f32 {
+        self.start_s
+    }
+
     /// When the last place is reached.
     pub fn end_s(&self) -> f32 {
         self.now_s

@@ -67,6 +67,8 @@ struct LinkTable {
 pub enum Grounds {
     /// The lawn is the enclosure of this animal, the street is the visitors'.
     Yard(&'static Animal),
+    /// The far half of the lawn behind the street is the enclosure of this animal, all else is the visitors'.
+    FarPen(&'static Animal),
     /// Visitors may walk everywhere.
     Path,
 }
@@ -81,6 +83,11 @@ impl SiteFile {
             camera: Vec::new(),
             link: Vec::new(),
         }
+    }
+
+    /// The site's name, which is the set's.
+    pub fn name(&self) -> &str {
+        &self.site.name
     }
 
     /// Adds a species, once.
@@ -101,17 +108,16 @@ impl SiteFile {
         let position = position_m.map(decimal);
         let zones = match grounds {
             Grounds::Yard(animal) => {
-                let yard = format!("{}-yard", animal.species);
-                self.species(animal);
-                if self.enclosure.iter().all(|e| e.id != yard) {
-                    self.enclosure.push(EnclosureTable {
-                        id: yard.clone(),
-                        species: vec![animal.species.into()],
-                        count: 1,
-                    });
-                }
+                let yard = self.enclosure(animal);
                 vec![
                     zone(&yard, "enclosure", Some(yard.clone()), view, &world::lawn()),
+                    zone("visitor-path", "public", None, view, &world::street()),
+                ]
+            }
+            Grounds::FarPen(animal) => {
+                let pen = self.enclosure(animal);
+                vec![
+                    zone(&pen, "enclosure", Some(pen.clone()), view, &world::FAR_PEN),
                     zone("visitor-path", "public", None, view, &world::street()),
                 ]
             }
@@ -122,7 +128,19 @@ impl SiteFile {
                 polygon: vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]],
             }],
         };
-        self.camera.push(CameraTable { id: id.into(), position, zone: zones });
+        // A crop need not show all that there is.
+        let zone = zones.into_iter().filter(|zone| area(&zone.polygon) > 1e-4).collect();
+        self.camera.push(CameraTable { id: id.into(), position, zone });
+    }
+
+    /// The id of a species' enclosure, which is added with it.
+    fn enclosure(&mut self, animal: &Animal) -> String {
+        let id = format!("{}-yard", animal.species);
+        self.species(animal);
+        if self.enclosure.iter().all(|e| e.id != id) {
+            self.enclosure.push(EnclosureTable { id: id.clone(), species: vec![animal.species.into()], count: 1 });
+        }
+        id
     }
 
     /// An animal can walk from one camera's view to the other's, either way, in so many seconds.
@@ -139,6 +157,12 @@ impl SiteFile {
     pub fn to_toml(&self, head: &str) -> Result<String, toml::ser::Error> {
         Ok(format!("{head}\n{}", toml::to_string(self)?))
     }
+}
+
+/// Twice the area of a polygon, as a share of the picture.
+fn area(corners: &[[f64; 2]]) -> f64 {
+    let next = corners.iter().skip(1).chain(corners.first());
+    corners.iter().zip(next).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum::<f64>().abs()
 }
 
 fn zone(id: &str, kind: &'static str, enclosure: Option<String>, view: &View, corners: &[[f32; 2]]) -> ZoneTable {

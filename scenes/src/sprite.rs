@@ -1,7 +1,7 @@
 //! Pure: a photograph, posed for one moment and put into a picture.
 
 use crate::gait::Gait;
-use crate::plan::Stance;
+use crate::plan::{Stance, Tint};
 
 /// Room around the outline for rocking, rising and swinging, in shares of the height.
 const MARGIN: f32 = 0.12;
@@ -61,6 +61,62 @@ impl Sprite {
             }
         }
         Self { width, height, bgra }.cut()
+    }
+
+    /// The sprite as a statue or a poster of what it shows.
+    pub fn tinted(mut self, tint: Tint) -> Self {
+        let toned = |bgra: &mut [u8], tone: [f32; 3], light: f32| {
+            for pixel in bgra.as_chunks_mut::<4>().0 {
+                let grey = luma(pixel);
+                let base = f32::from(pixel[3]) * light;
+                for (channel, tone) in pixel[..3].iter_mut().zip(tone) {
+                    *channel = ((base + grey * (1.0 - light)) * tone).min(255.0) as u8;
+                }
+            }
+        };
+        match tint {
+            Tint::Natural => self,
+            Tint::Stone => {
+                toned(&mut self.bgra, [0.92, 0.97, 1.0], 0.3);
+                self
+            }
+            Tint::Bronze => {
+                toned(&mut self.bgra, [0.42, 0.55, 0.66], 0.12);
+                self
+            }
+            Tint::Poster => self.on_a_board(),
+        }
+    }
+
+    /// Printed on a pale board with a dark frame, on two posts.
+    fn on_a_board(&self) -> Self {
+        let (width, board) = (self.width * 12 / 10 + 8, self.height * 14 / 10 + 8);
+        let height = board * 14 / 10;
+        let (left, top) = ((width - self.width) / 2, (board - self.height) / 2);
+        let frame = width / 40 + 1;
+        let mut bgra = Vec::with_capacity(4 * width * height);
+        for y in 0..height {
+            for x in 0..width {
+                let rim = y < frame || y + frame >= board || x < frame || x + frame >= width;
+                let post = (x >= width / 8 && x < width / 8 + 2 * frame)
+                    || (x + width / 8 < width && x + width / 8 + 2 * frame >= width);
+                let printed = x >= left && y >= top && x - left < self.width && y - top < self.height;
+                bgra.extend(match (y < board, rim, post, printed) {
+                    (true, true, ..) | (false, _, true, _) => [52, 58, 60, 255],
+                    (false, ..) => [0, 0, 0, 0],
+                    (true, _, _, true) => {
+                        let at = 4 * ((y - top) * self.width + x - left);
+                        let alpha = u16::from(self.bgra[at + 3]);
+                        let over = |i: usize, paper: u16| {
+                            (u16::from(self.bgra[at + i]) + paper * (255 - alpha) / 255).min(255) as u8
+                        };
+                        [over(0, 168), over(1, 186), over(2, 190), 255]
+                    }
+                    _ => [168, 186, 190, 255],
+                });
+            }
+        }
+        Self { width, height, bgra }
     }
 
     /// Width over height.
@@ -140,6 +196,29 @@ impl Posed {
                 *under = ((u32::from(*over) * shown + u32::from(*under) * rest) / 255).min(255) as u8;
             }
         });
+    }
+
+    /// Marks in `hidden` what this sprite, which is nearer, covers of a farther one.
+    pub fn cover(&self, farther: &Posed, hidden: &mut [u8]) {
+        let (width, height) = (self.sprite.width as i32, self.sprite.height as i32);
+        let (dx, dy) = (farther.left - self.left, farther.top - self.top);
+        for y in (-dy).max(0)..(height - dy).min(farther.sprite.height as i32) {
+            for x in (-dx).max(0)..(width - dx).min(farther.sprite.width as i32) {
+                let alpha = self.sprite.bgra[4 * ((y + dy) * width + x + dx) as usize + 3];
+                let there = &mut hidden[(y * farther.sprite.width as i32 + x) as usize];
+                *there = (*there).max(alpha);
+            }
+        }
+    }
+
+    /// The share of the sprite that shows, 0 to 1, when `hidden` is covered.
+    pub fn shown(&self, hidden: &[u8]) -> f32 {
+        let (mut all, mut shown) = (0u64, 0u64);
+        for (pixel, hidden) in self.sprite.bgra.as_chunks::<4>().0.iter().zip(hidden) {
+            all += u64::from(pixel[3]) * 255;
+            shown += u64::from(pixel[3]) * u64::from(255 - hidden);
+        }
+        if all > 0 { shown as f32 / all as f32 } else { 0.0 }
     }
 
     /// Darkens a picture under the sprite's alpha by up to `strength`, 0 to 1.

@@ -8,6 +8,7 @@ use opencv::imgcodecs;
 
 use crate::animals::Animal;
 use crate::error::ScenesError;
+use crate::plan::Tint;
 use crate::sprite::Sprite;
 
 /// Where Debian puts them.
@@ -17,7 +18,7 @@ pub const PACKAGED: &str = "/usr/share/tuxpaint/stamps/animals";
 pub struct Stamps {
     folder: PathBuf,
     scene_brightness: f32,
-    read: HashMap<&'static str, Sprite>,
+    read: HashMap<(&'static str, Tint), Sprite>,
 }
 
 impl Stamps {
@@ -35,12 +36,13 @@ impl Stamps {
     ///
     /// # Errors
     /// [`ScenesError::NoStamp`] names the package, [`ScenesError::BadStamp`] the file.
-    pub fn get(&mut self, animal: &'static Animal) -> Result<&Sprite, ScenesError> {
-        if !self.read.contains_key(animal.stamp) {
-            let sprite = self.load(animal)?;
-            self.read.insert(animal.stamp, sprite);
+    pub fn get(&mut self, animal: &'static Animal, tint: Tint) -> Result<&Sprite, ScenesError> {
+        let key = (animal.stamp, tint);
+        if !self.read.contains_key(&key) {
+            let sprite = self.load(animal)?.tinted(tint);
+            self.read.insert(key, sprite);
         }
-        self.read.get(animal.stamp).ok_or_else(|| ScenesError::BadStamp(Self::path(&self.folder, animal)))
+        self.read.get(&key).ok_or_else(|| ScenesError::BadStamp(Self::path(&self.folder, animal)))
     }
 
     fn load(&self, animal: &Animal) -> Result<Sprite, ScenesError> {

@@ -93,6 +93,10 @@ pub const LAWN_EDGE: [[f32; 2]; 14] = [
     [768.0, 497.0],
 ];
 
+/// A pen on the far lawn, between the building and the parking places.
+pub const FAR_PEN: [[f32; 2]; 6] =
+    [[36.0, 146.0], [170.0, 116.0], [300.0, 103.0], [372.0, 112.0], [372.0, 150.0], [345.0, 168.0]];
+
 /// The lawn, as a closed polygon in the street's pixels.
 pub fn lawn() -> Vec<[f32; 2]> {
     let below = [[WIDTH as f32, HEIGHT as f32], [0.0, HEIGHT as f32]];

@@ -7,21 +7,22 @@ use std::process::{Command, Output};
 
 use base::site::{Containment, Site};
 use media::{OpenOptions, Picture, Source, SourceUrl};
-use scenes::animals;
 use scenes::compose::Composer;
 use scenes::footage::Footage;
+use scenes::plan::{ClipPlan, Tint};
 use scenes::progress::Progress;
 use scenes::sets::SetName;
 use scenes::stamps::{self, Stamps};
 use scenes::truth::{self, ClipTruth};
 use scenes::{Request, ScenesError, render, run};
+use scenes::{animals, catalogue};
 
 fn footage() -> Footage {
     Footage::find(None).expect("opencv-doc")
 }
 
 fn request(set: SetName, seed: u64, out: &Path) -> Request {
-    Request { set, seed, out: out.to_owned(), footage: None, stamps: None }
+    Request { set, seed, out: out.to_owned(), clips: None, footage: None, stamps: None }
 }
 
 fn scenes(arguments: &[&str]) -> Output {
@@ -34,19 +35,22 @@ fn error_line(output: &Output) -> String {
 
 /// One picture of a clip, as it is before it is encoded.
 fn picture(set: SetName, seed: u64, clip: usize, frame: u32) -> Picture {
-    let plan = set.plan(seed);
-    let clip = &plan.clips[clip];
+    picture_of(&set.plan(seed).clips[clip], seed, frame)
+}
+
+fn picture_of(clip: &ClipPlan, seed: u64, frame: u32) -> Picture {
     let mut composer = Composer::new(footage().background().expect("background"), Path::new(stamps::PACKAGED));
     let mut player = footage().play(clip.first_frame + frame).expect("footage");
     let street = player.next_picture().expect("readable").expect("long enough");
-    composer.picture(clip, &run::develop(clip, seed), frame, &street).expect("composed")
+    let composed = composer.picture(clip, &run::settings(clip, seed), frame, &[&street.bgr]);
+    composed.expect("composed").picture
 }
 
 #[test]
 fn every_photograph_is_packaged_and_has_the_shape_that_the_catalogue_says() {
     let mut stamps = Stamps::new(Path::new(stamps::PACKAGED), 100.0);
-    for animal in animals::ALL {
-        let sprite = stamps.get(animal).unwrap_or_else(|e| panic!("{e}"));
+    for animal in animals::ALL.into_iter().chain(catalogue::all()) {
+        let sprite = stamps.get(animal, Tint::Natural).unwrap_or_else(|e| panic!("{e}"));
         let off = sprite.aspect() / animal.aspect - 1.0;
         assert!(off.abs() < 0.04, "{}: {} and not {}", animal.stamp, sprite.aspect(), animal.aspect);
     }
@@ -64,10 +68,8 @@ fn an_animal_shows_where_the_plan_puts_it() {
     let mut empty = SetName::Demo.plan(1);
     empty.clips[0].actors.clear();
     let with = picture(SetName::Demo, 1, 0, 50);
-    let mut composer = Composer::new(footage().background().expect("background"), Path::new(stamps::PACKAGED));
     let clip = &empty.clips[0];
-    let street = footage().play(clip.first_frame + 50).expect("footage").next_picture().expect("readable");
-    let without = composer.picture(clip, &run::develop(clip, 1), 50, &street.expect("long enough")).expect("composed");
+    let without = picture_of(clip, 1, 50);
     let planned = SetName::Demo.plan(1).clips[0].actors[0].whole_box(&clip.view, 5.0).expect("in the picture");
     let (mut inside, mut outside) = (0, 0);
     for (i, (a, b)) in with.bgr.chunks(3).zip(without.bgr.chunks(3)).enumerate() {
@@ -157,7 +159,7 @@ fn missing_packages_are_named_and_nothing_is_written() {
 fn bad_flags_and_folders_get_one_sentence() {
     let unknown = scenes(&["render", "--set", "zoo", "--out", "/tmp/never"]);
     assert_eq!(unknown.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&unknown.stderr).contains("possible values: demo, smoke"));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("possible values: demo, smoke, escapes"));
     let file = tempfile::NamedTempFile::new().expect("a file");
     let below_a_file = file.path().join("set");
     let output = scenes(&["render", "--set", "demo", "--out", below_a_file.to_str().expect("text")]);
