@@ -18,6 +18,7 @@
 //! - [`archive`], [`upload`], [`lake`]: footage and rows.
 //! - [`http`]: what people and monitoring see; [`view`]: what it shows.
 //! - [`children`]: broker and store of a one-box installation.
+//! - [`models`]: which detectors there are, how they are fetched, whether they run.
 //! - [`run`]: the only place that names adapters, spawns tasks, makes channels and reads the clock.
 //!
 //! Invariants: detection never delays or stops recording; a message from outside is taken in whole or
@@ -38,6 +39,7 @@ pub mod lake;
 pub mod ledger;
 pub mod live;
 pub mod metrics;
+pub mod models;
 pub mod pipeline;
 pub mod replay;
 pub mod run;

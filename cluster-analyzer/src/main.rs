@@ -14,7 +14,7 @@ use cluster_analyzer::config::{Config, DEFAULT_MODEL, DetectConfig, RunFlags};
 use cluster_analyzer::detect::onnx::OnnxDetector;
 use cluster_analyzer::replay;
 use cluster_analyzer::replay::see::SeeParams;
-use cluster_analyzer::{judge, run};
+use cluster_analyzer::{judge, models, run};
 
 /// Watches a site: raises the alarm when an animal is out of place, keeps and forwards the footage.
 #[derive(Parser)]
@@ -36,6 +36,11 @@ enum Command {
     },
     /// Run the live path over files, faster than real time, and write one line of JSON an event.
     Replay(ReplayFlags),
+    /// Detectors: which there are, where they come from, whether they run.
+    Models {
+        #[command(subcommand)]
+        command: models::ModelsCommand,
+    },
 }
 
 #[derive(clap::Args)]
@@ -84,6 +89,7 @@ fn main() -> ExitCode {
         Command::Run(flags) => run_service(&flags),
         Command::Check { site } => check(&site),
         Command::Replay(flags) => replay_clips(&flags),
+        Command::Models { command } => manage_models(&command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -105,6 +111,11 @@ fn run_service(flags: &RunFlags) -> anyhow::Result<()> {
     // A thread in a foreign library must not hold up the end.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     result
+}
+
+fn manage_models(command: &models::ModelsCommand) -> anyhow::Result<()> {
+    let done = models::run(command, &mut std::io::stdout());
+    done.map_err(|e| if e.is_bad_input() { bad_input(e) } else { e.into() })
 }
 
 fn check(path: &Path) -> anyhow::Result<()> {

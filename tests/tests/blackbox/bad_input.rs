@@ -65,6 +65,16 @@ fn typed_settings_that_cannot_be_are_told() {
     assert_told(&run("cluster-analyzer", &["run", "--config", "/nowhere.toml"]), &["/nowhere.toml"]);
 }
 
+#[test]
+fn typed_models_that_do_not_exist_or_cannot_be_fetched_are_told() {
+    let told = |args: &[&str], parts: &[&str]| assert_told(&run("cluster-analyzer", args), parts);
+    told(&["models", "list", "--models", "/nowhere"], &["/nowhere", "--models"]);
+    told(&["models", "fetch", "tiger_net"], &["tiger_net", "centernet", "yolox_nano"]);
+    told(&["models", "fetch", "mdv6_apa_rtdetr_c"], &["zenodo.org", "models/mdv6_apa_rtdetr_c/model.onnx"]);
+    let listed = run("cluster-analyzer", &["models", "list"]);
+    assert!(listed.code == Some(0) && listed.out.contains("centernet"), "{listed:?}");
+}
+
 /// A site file with each kind of mistake: what to replace by what, and what must be told.
 const SITE_MISTAKES: [(&str, &str, &[&str]); 14] = [
     ("name = \"zoo\"", "name = \"Zoo One\"", &[":2:", "site.name", "Zoo One"]),
