@@ -15,6 +15,7 @@
 //! - `encode`, `encoding`: H.264 for what is not yet; `mux`: packets into one MP4 in memory
 //! - `assembly`, `segment`: the segmenter that joins those; `reader`: segments back into pictures
 //! - `clip`: whole MP4 files, for rendered scenes
+//! - `join`: segments as one video, byte by byte
 //! - `raw`: all `unsafe` of the crate
 //!
 //! Invariants:
@@ -30,6 +31,7 @@ mod encode;
 mod encoding;
 mod error;
 mod info;
+mod join;
 mod mux;
 mod nal;
 mod options;
@@ -48,6 +50,7 @@ pub use clip::{ClipOptions, ClipWriter};
 pub use decode::{Decoder, Frame};
 pub use error::{FfmpegError, MediaError};
 pub use info::SourceInfo;
+pub use join::{Joined, Layout, Piece, join};
 pub use options::OpenOptions;
 pub use packet::Packet;
 pub use probe::{Probe, probe};
