@@ -17,6 +17,7 @@
 //!   that owns them.
 //! - [`archive`], [`upload`], [`lake`]: footage and rows.
 //! - [`http`]: what people and monitoring see; [`view`]: what it shows.
+//! - [`evaluate`]: how well all that works on labelled footage.
 //! - [`children`]: broker and store of a one-box installation.
 //! - [`models`]: which detectors there are, how they are fetched, whether they run.
 //! - [`run`]: the only place that names adapters, spawns tasks, makes channels and reads the clock.
@@ -31,6 +32,7 @@ pub mod archive;
 pub mod children;
 pub mod config;
 pub mod detect;
+pub mod evaluate;
 pub mod http;
 pub mod incident;
 pub mod ingest;

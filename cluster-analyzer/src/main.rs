@@ -11,10 +11,12 @@ use base::input::EXIT_BAD_INPUT;
 use base::site::Site;
 use clap::{Parser, Subcommand};
 use cluster_analyzer::config::{Config, DEFAULT_MODEL, DetectConfig, RunFlags};
+use cluster_analyzer::detect::Detector as _;
 use cluster_analyzer::detect::onnx::OnnxDetector;
+use cluster_analyzer::evaluate::{self, EvaluateError};
 use cluster_analyzer::replay;
 use cluster_analyzer::replay::see::SeeParams;
-use cluster_analyzer::{judge, models, run};
+use cluster_analyzer::{models, run};
 
 /// Watches a site: raises the alarm when an animal is out of place, keeps and forwards the footage.
 #[derive(Parser)]
@@ -41,6 +43,8 @@ enum Command {
         #[command(subcommand)]
         command: models::ModelsCommand,
     },
+    /// Measure on labelled sets what is found, missed and raised falsely, and fit the judge to them.
+    Evaluate(evaluate::command::Flags),
 }
 
 #[derive(clap::Args)]
@@ -57,6 +61,9 @@ struct ReplayFlags {
     /// Pictures a second while something moves.
     #[arg(long, value_name = "FPS", default_value_t = 5.0)]
     fps: f64,
+    /// Judge by this calibration.
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
     /// File of the lines; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -90,6 +97,8 @@ fn main() -> ExitCode {
         Command::Check { site } => check(&site),
         Command::Replay(flags) => replay_clips(&flags),
         Command::Models { command } => manage_models(&command),
+        Command::Evaluate(flags) => evaluate::command::run(&flags)
+            .map_err(|e| if matches!(e, EvaluateError::BadInput(_)) { bad_input(e) } else { e.into() }),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -139,18 +148,14 @@ fn replay_clips(flags: &ReplayFlags) -> anyhow::Result<()> {
     let site = Arc::new(Site::load(&flags.site).map_err(bad_input)?);
     check_replay(flags, &site).map_err(bad_input)?;
     let mut detector = OnnxDetector::open(&flags.model, &DetectConfig::default()).map_err(bad_input)?;
+    let judge = evaluate::command::judge_params(flags.calibration.as_deref(), detector.card()).map_err(bad_input)?;
     let mut out: Box<dyn std::io::Write> = if flags.out == Path::new("-") {
         Box::new(std::io::stdout())
     } else {
         let file = std::fs::File::create(&flags.out);
         Box::new(file.with_context(|| format!("--out {} cannot be written", flags.out.display())).map_err(bad_input)?)
     };
-    let params = replay::Params {
-        site,
-        clips: flags.cameras.clone(),
-        see: SeeParams::at_fps(flags.fps),
-        judge: judge::Params::default(),
-    };
+    let params = replay::Params { site, clips: flags.cameras.clone(), see: SeeParams::at_fps(flags.fps), judge };
     let mut written = Ok(());
     let replayed = replay::run(&params, &mut detector, |event| {
         if written.is_ok() {

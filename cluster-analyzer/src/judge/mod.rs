@@ -7,6 +7,7 @@
 //! - [`place`]: how surely a ground point is out, given how a box jitters.
 //! - [`scale`]: how large things are, learnt from people; [`company`]: what stands with what.
 //! - [`motion`]: whether a box has moved as a whole.
+//! - [`calibration`]: what a score is worth, as measured for a model.
 //! - [`evidence`]: one picture's ratio, and what a track has gathered.
 //! - [`lane`]: the tracks of one camera, with the memory of what has always stood there; [`store`] (adapter) keeps
 //!   that memory in SQLite.
@@ -14,6 +15,7 @@
 //! Invariants: a label names an alarm and never silences one outside of enclosures; what has not moved by
 //! itself is never an escape; two judges that are given the same tracks say the same.
 
+pub mod calibration;
 pub mod company;
 pub mod evidence;
 pub mod lane;
@@ -22,6 +24,7 @@ pub mod place;
 pub mod scale;
 pub mod store;
 
+pub use calibration::Calibration;
 pub use lane::{Frame, Lane, Memory, Verdict};
 
 /// When a track is an alarm.
@@ -58,6 +61,8 @@ pub struct Params {
     pub fixture_after_us: i64,
     /// A new track this soon after one was lost may be the same animal, µs.
     pub inherit_within_us: i64,
+    /// What a picture's score is worth.
+    pub calibration: Calibration,
 }
 
 impl Default for Params {
@@ -78,6 +83,7 @@ impl Default for Params {
             min_sightings: 3,
             fixture_after_us: 4_000_000,
             inherit_within_us: 10_000_000,
+            calibration: Calibration::default(),
         }
     }
 }
