@@ -11,7 +11,7 @@ use base::input::toml_fault;
 use serde::Deserialize;
 use tables::StoreConfig;
 
-use crate::judge;
+use crate::judge::{self, Calibration};
 
 /// Where a person's mistake is: one sentence with the file, the line or the flag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,6 +99,7 @@ struct BrokerSection {
 struct JudgeSection {
     false_alarm_rate: Option<f64>,
     miss_rate: Option<f64>,
+    calibration: Option<PathBuf>,
 }
 
 /// `[detect]`.
@@ -266,15 +267,17 @@ impl Config {
         detect.sessions = flags.detect_sessions.unwrap_or(detect.sessions);
         let broker = flags.broker.clone().or(file.broker.map(|b| b.url));
         let broker = broker.map(|url| BrokerUrl::parse(&url)).transpose().map_err(ConfigError::Flag)?;
+        let model = flags.model.clone().or(beside(file.model)).unwrap_or_else(|| DEFAULT_MODEL.into());
+        let calibration = calibration(beside(file.judge.calibration.clone()).as_deref(), &model)?;
         let config = Self {
             site: needed(flags.site.clone().or(beside(file.site)), "site", "--site site.toml")?,
             data_dir: needed(flags.data_dir.clone().or(beside(file.data_dir)), "data_dir", "--data-dir DIR")?,
-            model: flags.model.clone().or(beside(file.model)).unwrap_or_else(|| DEFAULT_MODEL.into()),
+            model,
             listen: flags.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8420))),
             broker,
             store: file.store,
             detect,
-            judge: judge_params(&file.judge),
+            judge: judge::Params { calibration, ..judge_params(&file.judge) },
             archive: file.archive,
             lake: file.lake,
             children,
@@ -326,6 +329,20 @@ fn parse(text: &str, path: &Path) -> Result<File, ConfigError> {
     Ok(file)
 }
 
+/// What `evaluate --calibrate` has written for the network that is used.
+fn calibration(path: Option<&Path>, model: &Path) -> Result<Calibration, ConfigError> {
+    let Some(path) = path else { return Ok(Calibration::default()) };
+    let at = |(line, message)| ConfigError::File { file: path.to_owned(), line, message };
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        ConfigError::Flag(format!("{}: it cannot be read ({e}); key `judge.calibration` names it", path.display()))
+    })?;
+    let calibration = Calibration::parse(&text).map_err(at)?;
+    // A network that cannot be read is told by who opens it.
+    let fits = crate::replay::cache::network_sha256(model).map_or(true, |sha256| calibration.fits(&sha256));
+    let other = format!("key `model_sha256` is not that of the network in {}; calibrate with that", model.display());
+    if fits { Ok(calibration) } else { Err(at((1, other))) }
+}
+
 fn judge_params(section: &JudgeSection) -> judge::Params {
     let default = judge::Params::default();
     judge::Params {
@@ -363,6 +380,8 @@ mod tests {
         assert!(fault("site = 's'\n").contains("no data_dir is given: add `--data-dir DIR`"));
         assert!(fault("site='s'\ndata_dir='d'\n[detect]\nsessions=0\n").contains("`detect.sessions`"));
         assert!(fault("site='s'\ndata_dir='d'\n[judge]\nmiss_rate=2.0\n").contains("`judge.miss_rate` is 2"));
+        let missing = fault("site='s'\ndata_dir='d'\n[judge]\ncalibration='/nowhere/c.toml'\n");
+        assert!(missing.contains("/nowhere/c.toml") && missing.contains("`judge.calibration`"), "{missing}");
     }
 
     #[test]

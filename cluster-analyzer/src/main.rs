@@ -13,7 +13,8 @@ use clap::{Parser, Subcommand};
 use cluster_analyzer::config::{Config, DEFAULT_MODEL, DetectConfig, RunFlags};
 use cluster_analyzer::detect::Detector as _;
 use cluster_analyzer::detect::onnx::OnnxDetector;
-use cluster_analyzer::evaluate::{self, EvaluateError};
+use cluster_analyzer::evaluate::EvaluateError;
+use cluster_analyzer::evaluate::command::{self as evaluate, ModelId, judge_params};
 use cluster_analyzer::replay;
 use cluster_analyzer::replay::see::SeeParams;
 use cluster_analyzer::{models, run};
@@ -44,7 +45,7 @@ enum Command {
         command: models::ModelsCommand,
     },
     /// Measure on labelled sets what is found, missed and raised falsely, and fit the judge to them.
-    Evaluate(evaluate::command::Flags),
+    Evaluate(evaluate::Flags),
 }
 
 #[derive(clap::Args)]
@@ -97,7 +98,7 @@ fn main() -> ExitCode {
         Command::Check { site } => check(&site),
         Command::Replay(flags) => replay_clips(&flags),
         Command::Models { command } => manage_models(&command),
-        Command::Evaluate(flags) => evaluate::command::run(&flags)
+        Command::Evaluate(flags) => evaluate::run(&flags)
             .map_err(|e| if matches!(e, EvaluateError::BadInput(_)) { bad_input(e) } else { e.into() }),
     };
     match result {
@@ -148,7 +149,8 @@ fn replay_clips(flags: &ReplayFlags) -> anyhow::Result<()> {
     let site = Arc::new(Site::load(&flags.site).map_err(bad_input)?);
     check_replay(flags, &site).map_err(bad_input)?;
     let mut detector = OnnxDetector::open(&flags.model, &DetectConfig::default()).map_err(bad_input)?;
-    let judge = evaluate::command::judge_params(flags.calibration.as_deref(), detector.card()).map_err(bad_input)?;
+    let model = ModelId::of(&flags.model, detector.card()).map_err(bad_input)?;
+    let judge = judge_params(flags.calibration.as_deref(), &model).map_err(bad_input)?;
     let mut out: Box<dyn std::io::Write> = if flags.out == Path::new("-") {
         Box::new(std::io::stdout())
     } else {

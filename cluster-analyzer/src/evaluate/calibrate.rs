@@ -85,17 +85,17 @@ pub struct Bin {
     pub weight: f32,
 }
 
-/// Fits a calibration.
+/// Fits a calibration to what the network of this checksum saw.
 ///
 /// # Errors
 /// One sentence that says what there is too little of.
-pub fn fit(clips: &[Labelled<'_>], card: &ModelCard) -> Result<Fit, String> {
+pub fn fit(clips: &[Labelled<'_>], card: &ModelCard, model_sha256: &str) -> Result<Fit, String> {
     let samples: Vec<Sample> = clips.iter().enumerate().flat_map(|(i, clip)| samples(i, clip, card)).collect();
     let correlation_s = correlation_s(&samples);
     let base = Calibration {
         v: CALIBRATION_VERSION,
         model: card.name.clone(),
-        model_sha256: card.sha256.clone(),
+        model_sha256: model_sha256.to_owned(),
         correlation_s,
         ..Calibration::default()
     };
@@ -371,7 +371,7 @@ mod tests {
     fn fit_of(clips: &[(ClipTruth, SeenClip)]) -> Result<Fit, String> {
         let labelled: Vec<Labelled<'_>> =
             clips.iter().map(|(truth, seen)| Labelled { truth, tracks: None, seen }).collect();
-        fit(&labelled, &card())
+        fit(&labelled, &card(), "ab")
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::config::{DEFAULT_MODEL, DetectConfig};
 use crate::detect::Detector;
 use crate::detect::onnx::OnnxDetector;
 use crate::judge::{self, Calibration};
-use crate::replay::cache::Cache;
+use crate::replay::cache::{Cache, network_sha256};
 use crate::replay::see::SeeParams;
 use crate::replay::seen::SeenClip;
 use crate::replay::watch::{Looked, Watch};
@@ -93,14 +93,15 @@ pub fn run(flags: &Flags) -> Result<(), EvaluateError> {
     }
     let limits = flags.at_least.as_deref().map(|path| read_toml(path, Limits::parse)).transpose()?;
     let card = Arc::new(ModelCard::read(&flags.model).map_err(|e| bad(base::input::chain(&e)))?);
-    let judge = judge_params(flags.calibration.as_deref(), &card)?;
+    let model = ModelId::of(&flags.model, &card)?;
+    let judge = judge_params(flags.calibration.as_deref(), &model)?;
     let open = |dir: &PathBuf| Set::open(dir, flags.site.as_deref(), flags.clips);
     let sets = flags.sets.iter().map(open).collect::<Result<Vec<Set>, _>>()?;
     let jobs = flags.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     // In the order of scenes, set after set.
     let scenes: Vec<(&Set, &[usize])> = sets.iter().flat_map(|s| s.scenes.iter().map(move |c| (s, &c[..]))).collect();
     let clips: Vec<PathBuf> = scenes.iter().flat_map(|(set, clips)| clips.iter().map(|i| set.path(*i))).collect();
-    let looked = look(flags, &card, &clips, jobs)?;
+    let looked = look(flags, &model, &clips, jobs)?;
     let mut rest = looked.iter();
     let cases: Vec<Vec<Case<'_>>> = scenes
         .iter()
@@ -111,24 +112,50 @@ pub fn run(flags: &Flags) -> Result<(), EvaluateError> {
     let began = Instant::now();
     let scores = judge_all(&cases, &card, &judge, jobs);
     let judged_s = began.elapsed().as_secs_f64();
-    let evaluation = evaluation(&card, &scores, speed(&looked, judged_s, jobs));
+    let evaluation = evaluation(&model, &scores, speed(&looked, judged_s, jobs));
     print(&evaluation, clips.len());
-    write(flags, &evaluation, &scores, &cases, &card)?;
+    write(flags, &evaluation, &scores, &cases, &card, &model)?;
     let faults = limits.map(|limits| limits.faults(&evaluation.headline)).unwrap_or_default();
     if faults.is_empty() { Ok(()) } else { Err(EvaluateError::Worse(faults.join("; "))) }
+}
+
+/// Which network it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelId {
+    /// The model's name.
+    pub name: String,
+    /// SHA-256 of its network.
+    pub sha256: String,
+}
+
+impl ModelId {
+    /// That of a model folder.
+    ///
+    /// # Errors
+    /// The network cannot be read.
+    pub fn of(dir: &Path, card: &ModelCard) -> Result<Self, EvaluateError> {
+        let sha256 = network_sha256(dir).map_err(|e| {
+            EvaluateError::BadInput(format!(
+                "{}: model.onnx cannot be read ({e}); --model names a folder",
+                dir.display()
+            ))
+        })?;
+        Ok(Self { name: card.name.clone(), sha256 })
+    }
 }
 
 /// The judge's settings, with a calibration file where one is named.
 ///
 /// # Errors
 /// The file cannot be read, has a mistake, or is another model's.
-pub fn judge_params(calibration: Option<&Path>, card: &ModelCard) -> Result<judge::Params, EvaluateError> {
+pub fn judge_params(calibration: Option<&Path>, model: &ModelId) -> Result<judge::Params, EvaluateError> {
     let Some(path) = calibration else { return Ok(judge::Params::default()) };
     let calibration = read_toml(path, Calibration::parse)?;
-    if !calibration.fits(&card.sha256) {
-        let (path, of, model) = (path.display(), &calibration.model, &card.name);
+    if !calibration.fits(&model.sha256) {
+        let (path, of, model) = (path.display(), &calibration.model, &model.name);
         return Err(EvaluateError::BadInput(format!(
-            "{path}: key `model_sha256` is that of {of} and not of the model {model}; run `evaluate --calibrate` with it"
+            "{path}: key `model_sha256` is that of another network ({of}) and not of {model}'s; run `evaluate --calibrate` \
+             with the model that is used"
         )));
     }
     Ok(judge::Params { calibration, ..judge::Params::default() })
@@ -140,12 +167,12 @@ fn read_toml<T>(path: &Path, parse: impl Fn(&str) -> Result<T, (usize, String)>)
     parse(&text).map_err(|(line, message)| bad(format!(":{line}: {message}")))
 }
 
-fn look(flags: &Flags, card: &ModelCard, clips: &[PathBuf], jobs: usize) -> Result<Vec<Looked>, EvaluateError> {
+fn look(flags: &Flags, model: &ModelId, clips: &[PathBuf], jobs: usize) -> Result<Vec<Looked>, EvaluateError> {
     // One thread a network: as many networks as cores are faster than one on all of them.
     let detect = DetectConfig { threads: 1, ..DetectConfig::default() };
     let see = SeeParams::at_fps(flags.fps);
     let cache = flags.seen.as_deref().map(|dir| {
-        Cache::open(dir, &card.sha256, &detect, &see)
+        Cache::open(dir, &model.sha256, &detect, &see)
             .map_err(|e| EvaluateError::BadInput(format!("--seen {} cannot be made: {e}", dir.display())))
     });
     let cache = cache.transpose()?;
@@ -201,11 +228,11 @@ fn speed(looked: &[Looked], judged_s: f64, jobs: usize) -> Speed {
     }
 }
 
-fn evaluation(card: &ModelCard, scores: &[ClipScore], speed: Speed) -> Evaluation {
+fn evaluation(model: &ModelId, scores: &[ClipScore], speed: Speed) -> Evaluation {
     let of = |apes| figures(scores, apes, |_, _| true);
     Evaluation {
-        model: card.name.clone(),
-        model_sha256: card.sha256.clone(),
+        model: model.name.clone(),
+        model_sha256: model.sha256.clone(),
         headline: of(Apes::Without),
         apes: of(Apes::Only),
         with_apes: of(Apes::With),
@@ -242,6 +269,7 @@ fn write(
     scores: &[ClipScore],
     cases: &[Vec<Case<'_>>],
     card: &ModelCard,
+    model: &ModelId,
 ) -> Result<(), EvaluateError> {
     let json = to_json(evaluation, scores);
     if let Some(path) = &flags.json {
@@ -261,7 +289,7 @@ fn write(
     }
     if let Some(path) = &flags.calibrate {
         let labelled: Vec<_> = cases.iter().map(|case| case.labelled()).collect();
-        let fit = super::calibrate::fit(&labelled, card).map_err(EvaluateError::BadInput)?;
+        let fit = super::calibrate::fit(&labelled, card, &model.sha256).map_err(EvaluateError::BadInput)?;
         put(path, &fit.to_file())?;
         println!("\n{}", fit.table());
     }

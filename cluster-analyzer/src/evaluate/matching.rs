@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn two_animals_need_two_alarms_and_the_one_whose_time_is_up_first_gets_the_first() {
-        let events = [event(10.0, 40.0), event(15.0, 18.0)];
+        let events = [event(10.0, 40.0), event(15.0, 17.0)];
         assert_eq!(match_up(&events, &opened(&[16.0])).found, [None, Some(0)]);
         assert_eq!(match_up(&events, &opened(&[16.0, 17.0])).found, [Some(1), Some(0)]);
     }

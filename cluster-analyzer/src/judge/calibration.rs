@@ -6,22 +6,18 @@
 
 use base::wire::Light;
 use serde::{Deserialize, Serialize};
-use vision::{Detection, Group, ModelCard};
+use vision::{Detection, ModelCard};
+
+use super::evidence::fused_animal;
 
 /// The version of the file's form.
 pub const CALIBRATION_VERSION: u32 = 1;
 
-/// A label's score below this is what the network gives to anything, so that only what is above it counts: ten
-/// labels of nothing would add up to an animal.
-const NOISE_SCORE: f32 = 0.04;
-
 /// How surely one box is an animal and nothing else, 0..1: what a foreign species spreads over several labels is
 /// put together, and what is a person or a cart as well is that much less an animal. Curves are over this score.
 pub fn animal_evidence(detection: &Detection, card: &ModelCard) -> f32 {
-    let animals = detection.scores.iter().filter(|(label, _)| card.group(*label) == Group::Animal);
-    let none = animals.map(|(_, score)| 1.0 - (score - NOISE_SCORE).max(0.0)).product::<f32>();
     let other = detection.person_score(card).max(detection.vehicle_score(card));
-    (1.0 - none) * (1.0 - other)
+    fused_animal(detection, card) * (1.0 - other)
 }
 
 /// A curve through points, straight between them and level beyond its ends.

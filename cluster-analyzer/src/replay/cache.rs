@@ -66,6 +66,14 @@ impl Cache {
     }
 }
 
+/// The checksum of a model folder's network, which its card need not name.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn network_sha256(model: &Path) -> std::io::Result<String> {
+    content_sha256(&model.join("model.onnx"))
+}
+
 fn content_sha256(path: &Path) -> std::io::Result<String> {
     let mut file = BufReader::with_capacity(1 << 18, File::open(path)?);
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);

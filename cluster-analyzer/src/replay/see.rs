@@ -10,7 +10,7 @@ use base::geometry::Rect;
 use base::input::chain;
 use base::time::Micros;
 use gate::{Brightness, Detector as _, FrameGate, GATE_SIDE_PX, Mog2, Motion, frames, motion};
-use media::{Frame, MediaError};
+use media::{Frame, MediaError, Picture};
 
 use super::clip::Clip;
 use super::seen::{Seen, SeenClip};
@@ -146,7 +146,7 @@ impl Viewer {
         let picture = frame.bgr(self.params.max_side_px);
         let light = motion::light(&picture.bgr);
         let sent = jpeg::encode(&picture, i32::from(self.params.jpeg_quality))?;
-        let picture = jpeg::decode(&sent, (picture.width, picture.height))?;
+        let picture = Picture { pts_us: t.0, ..jpeg::decode(&sent, (picture.width, picture.height))? };
         let detections = detector.detect(&picture, &motion)?;
         Ok(Seen { t, light, motion, detections })
     }
