@@ -2,15 +2,18 @@
 //!
 //! Reading order: this page runs and prints them; [`latency`] is frame and event to alert, [`detector`] is
 //! our detection against ONNX Runtime alone, [`agent`] is the agent against `ffmpeg`, [`ingest`] is the
-//! archive against the broker alone.
+//! archive against the broker alone, [`evaluate`] is what alarms take in media time and how fast footage is
+//! replayed, [`tracker`] is our tracker against supervision's ByteTrack.
 //!
 //! Invariant: what is compared is measured in turns in one run, so that a machine that is busy for a while is
 //! busy for both; a figure is the median of at least three.
 
 mod agent;
 mod detector;
+mod evaluate;
 mod ingest;
 mod latency;
+mod tracker;
 
 use std::fmt::Write as _;
 
@@ -24,7 +27,7 @@ pub struct Options {
     /// How often each figure is measured.
     #[arg(long, default_value_t = 3)]
     pub rounds: usize,
-    /// Only these parts: latency, detector, agent, ingest.
+    /// Only these parts: latency, detector, agent, ingest, evaluate, tracker.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
 }
@@ -55,11 +58,13 @@ impl Row {
 /// Something could not be started or measured.
 pub fn run(options: &Options) -> Result<String> {
     type Part = fn(usize) -> Result<Vec<Row>>;
-    let parts: [(&str, Part); 4] = [
+    let parts: [(&str, Part); 6] = [
         ("detector", detector::measure),
         ("agent", agent::measure),
         ("ingest", ingest::measure),
         ("latency", latency::measure),
+        ("evaluate", evaluate::measure),
+        ("tracker", tracker::measure),
     ];
     let mut rows = Vec::new();
     for (name, measure) in parts {

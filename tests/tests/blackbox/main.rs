@@ -8,6 +8,7 @@
 mod alert;
 mod bad_input;
 mod common;
+mod evaluate;
 mod footage;
 mod one_box;
 mod outage;
