@@ -111,6 +111,7 @@ impl Composer {
             }
             bgr.clone_from(&street);
         }
+        let brush_px = if clip.coding.fast { people::NARROW } else { people::BROAD };
         let mut shows = vec![0.0; clip.actors.len()];
         let mut before: Vec<(usize, Posed, Vec<u8>)> = Vec::new();
         for (i, actor, (pose, stance)) in there {
@@ -128,7 +129,7 @@ impl Composer {
             let posed = self.posed(actor, &drawn, &gait, pose.facing, t_s)?;
             let hidden = match actor.role {
                 Role::Drill => vec![0; posed.sprite.width * posed.sprite.height],
-                _ => self.hidden(&posed, &stance, &street)?,
+                _ => self.hidden(&posed, &stance, &street, brush_px)?,
             };
             if lifted.is_none() && actor.role != Role::Drill {
                 shadow(&posed, &stance)?.shade(&mut bgr, WIDTH as usize, SHADOW);
@@ -208,7 +209,7 @@ impl Composer {
     }
 
     /// How much of each of the sprite's pixels is behind something, 0 to 255.
-    fn hidden(&self, posed: &Posed, stance: &Stance, street: &[u8]) -> Result<Vec<u8>, ScenesError> {
+    fn hidden(&self, posed: &Posed, stance: &Stance, street: &[u8], brush_px: i32) -> Result<Vec<u8>, ScenesError> {
         let (width, height) = (posed.sprite.width as i32, posed.sprite.height as i32);
         let frame = CvRect::new(0, 0, WIDTH as i32, HEIGHT as i32);
         let around = CvRect::new(posed.left, posed.top, width, height + LOOK_BELOW_PX) & frame;
@@ -216,7 +217,7 @@ impl Composer {
         if around.width < 3 || around.height < 3 {
             return Ok(hidden);
         }
-        let feet = people::feet(around, street, &self.background)?;
+        let feet = people::feet(around, street, &self.background, brush_px)?;
         for y in around.y..(around.y + around.height).min(posed.top + height) {
             for x in around.x..around.x + around.width {
                 let standing = self.standing[(y * WIDTH as i32 + x) as usize];

@@ -13,12 +13,17 @@ use crate::world::WIDTH;
 const PERSON_CONTRAST: u8 = 30;
 const PERSON_MIN_PX: i32 = 120;
 
+/// How far beyond what differs from the empty street a person is taken to reach, as the side of a brush in pixels.
+pub const BROAD: i32 = 5;
+/// The same for crops that are blown up so far that a rim of street around a person would show.
+pub const NARROW: i32 = 3;
+
 /// For each pixel of a region of the street the line (pixels from the top) at which the person there stands; 0
 /// where there is none.
 ///
 /// # Errors
 /// OpenCV refuses.
-pub fn feet(region: CvRect, street: &[u8], empty: &[u8]) -> Result<Vec<i32>, ScenesError> {
+pub fn feet(region: CvRect, street: &[u8], empty: &[u8], brush_px: i32) -> Result<Vec<i32>, ScenesError> {
     let mut differs: Vec<u8> = Vec::with_capacity((region.width * region.height) as usize);
     for y in region.y..region.y + region.height {
         let from = 3 * (y * WIDTH as i32 + region.x) as usize;
@@ -32,7 +37,8 @@ pub fn feet(region: CvRect, street: &[u8], empty: &[u8]) -> Result<Vec<i32>, Sce
     let differs = Mat::new_rows_cols_with_data(region.height, region.width, &differs)?;
     let (mut clean, mut whole) = (Mat::default(), Mat::default());
     imgproc::median_blur(&differs, &mut clean, 5)?;
-    let shape = imgproc::get_structuring_element(imgproc::MORPH_ELLIPSE, Size::new(5, 5), CvPoint::new(-1, -1))?;
+    let shape =
+        imgproc::get_structuring_element(imgproc::MORPH_ELLIPSE, Size::new(brush_px, brush_px), CvPoint::new(-1, -1))?;
     imgproc::dilate(
         &clean,
         &mut whole,
@@ -60,9 +66,9 @@ pub fn feet(region: CvRect, street: &[u8], empty: &[u8]) -> Result<Vec<i32>, Sce
 /// OpenCV refuses.
 pub fn join(street: &mut [u8], others: &[&[u8]], empty: &[u8]) -> Result<(), ScenesError> {
     let all = CvRect::new(0, 0, WIDTH as i32, (street.len() / 3 / WIDTH as usize) as i32);
-    let mut here = feet(all, street, empty)?;
+    let mut here = feet(all, street, empty, NARROW)?;
     for other in others {
-        let there = feet(all, other, empty)?;
+        let there = feet(all, other, empty, NARROW)?;
         for (i, (here, there)) in here.iter_mut().zip(&there).enumerate() {
             if there > here {
                 street[3 * i..3 * i + 3].copy_from_slice(&other[3 * i..3 * i + 3]);

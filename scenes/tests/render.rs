@@ -8,11 +8,12 @@ use std::process::{Command, Output};
 use base::site::{Containment, Site};
 use media::{OpenOptions, Picture, Source, SourceUrl};
 use scenes::compose::Composer;
-use scenes::footage::Footage;
+use scenes::footage::{Footage, to_and_fro};
 use scenes::plan::{ClipPlan, Tint};
 use scenes::progress::Progress;
 use scenes::sets::SetName;
 use scenes::stamps::{self, Stamps};
+use scenes::tracks::ClipTracks;
 use scenes::truth::{self, ClipTruth};
 use scenes::{Request, ScenesError, render, run};
 use scenes::{animals, catalogue};
@@ -40,7 +41,7 @@ fn picture(set: SetName, seed: u64, clip: usize, frame: u32) -> Picture {
 
 fn picture_of(clip: &ClipPlan, seed: u64, frame: u32) -> Picture {
     let mut composer = Composer::new(footage().background().expect("background"), Path::new(stamps::PACKAGED));
-    let mut player = footage().play(clip.first_frame + frame).expect("footage");
+    let mut player = footage().play(to_and_fro(clip.first_frame + frame)).expect("footage");
     let street = player.next_picture().expect("readable").expect("long enough");
     let composed = composer.picture(clip, &run::settings(clip, seed), frame, &[&street.bgr]);
     composed.expect("composed").picture
@@ -139,6 +140,59 @@ fn a_set_is_rendered_whole_once_and_then_left_alone() {
 
     let other = render(&request(SetName::Demo, 5, &out), |_| Progress::silent());
     assert!(matches!(other, Err(ScenesError::OtherSet { .. })));
+}
+
+#[test]
+fn the_first_clips_of_a_large_set_come_with_the_boxes_of_their_animals() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let read = |set: SetName, clips: usize| {
+        let out = folder.path().join(set.to_string());
+        let request = Request { clips: Some(clips), ..request(set, 4, &out) };
+        let done = render(&request, |_| Progress::silent()).expect("rendered");
+        assert_eq!(done.clips, clips);
+        let text = |name: &str| std::fs::read_to_string(out.join(name)).expect(name);
+        let truth: Vec<ClipTruth> = serde_json::from_str(&text("truth.json")).expect("truth");
+        let tracks: Vec<ClipTracks> = serde_json::from_str(&text("tracks.json")).expect("tracks");
+        assert!(render(&request, |_| Progress::silent()).expect("there").already_there);
+        (truth, tracks)
+    };
+    let (truth, tracks) = read(SetName::Escapes, 2);
+    for (clip, tracks) in truth.iter().zip(&tracks) {
+        assert_eq!((&clip.clip, clip.set.as_deref()), (&tracks.clip, Some("escapes")));
+        for event in &clip.events {
+            let track = tracks.animals.iter().find(|track| Some(&track.animal) == event.animal.as_ref());
+            let frames = &track.expect("every animal that is out has a track").frames;
+            let out = frames.iter().filter(|f| f.out).count() as f64;
+            assert!((out / 10.0 - (event.end - event.start)).abs() < 0.35, "{out} {event:?}");
+            assert!((0.0..=1.0).contains(&event.hidden.expect("rendering says how hidden it is")));
+            let inside =
+                |[x, y, w, h]: [f32; 4]| x >= 0.0 && y >= 0.0 && w > 0.0 && h > 0.0 && x + w <= 1.001 && y + h <= 1.001;
+            assert!(frames.iter().all(|f| inside(f.rect) && (0.0..=1.0).contains(&f.shows)));
+            assert!(frames.iter().any(|f| f.shows > 0.5), "{} is never seen", clip.clip);
+        }
+    }
+    let (truth, tracks) = read(SetName::Drill, 1);
+    assert_eq!(truth[0].events[0].entry.as_deref(), Some("drill"));
+    // What a drill puts in lies over everything.
+    assert!(tracks[0].animals[0].frames.iter().all(|f| f.shows > 0.99));
+}
+
+#[test]
+fn a_statue_and_a_poster_differ_from_the_animal_and_do_not_move() {
+    let plan = SetName::Decoys.plan(5);
+    let clip = plan.clips.iter().find(|clip| clip.conditions == ["poster"]).expect("a poster");
+    let mut empty = clip.clone();
+    empty.actors.clear();
+    let (mut first, mut last) = (picture_of(clip, 5, 0).bgr, picture_of(clip, 5, 290).bgr);
+    // What the poster adds to the same street, at both times.
+    for (picture, frame) in [(&mut first, 0), (&mut last, 290)] {
+        let without = picture_of(&empty, 5, frame).bgr;
+        picture.iter_mut().zip(without).for_each(|(a, b)| *a = u8::from(a.abs_diff(b) > 60));
+    }
+    let count = |picture: &[u8]| picture.iter().filter(|v| **v > 0).count();
+    let same = first.iter().zip(&last).filter(|(a, b)| **a > 0 && a == b).count();
+    assert!(count(&first) > 1_000, "{} values changed", count(&first));
+    assert!(same * 2 > count(&first), "{same} of {} are where they were", count(&first));
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub(super) fn plan(seed: u64) -> SetPlan {
             let grounds = if i % 2 == 0 { Grounds::Path } else { Grounds::Yard(animal) };
             Some(Draft { view: any_view(&mut chance), grounds, actors: Vec::new(), seconds: QUIET_S })
         } else {
-            let entry = if i % 2 == 0 { Entry::Yard } else { Entry::Edge };
-            let size_px = 60.0 * 5.0f32.powf(spread(i * 3 + 1, offset));
+            let entry = if i % 3 == 0 { Entry::Yard } else { Entry::Street };
+            let size_px = 55.0 * 4.0f32.powf(spread(i * 3 + 1, offset));
             let speed_mps = chance.between(0.7, 1.8);
             escape(&Wish { animal, entry, speed_mps, size_px, stays, cover: false }, &mut chance)
         };

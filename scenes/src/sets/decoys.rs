@@ -102,7 +102,9 @@ fn carried(number: usize, plush: bool, chance: &mut Chance) -> Draft {
         (false, 1) => &LION,
         (false, _) => &BEAR,
     };
-    let height_m = if plush { chance.between(0.3, 0.4) } else { chance.between(0.4, 0.6) };
+    // What one person can carry: a plush tiger is as long as a tiger is high.
+    let length_m = if plush { chance.between(0.5, 0.9) } else { chance.between(0.7, 1.1) };
+    let height_m = length_m / shape.aspect.max(1.0);
     let side = if way[1][0] < way[0][0] { -1.0 } else { 1.0 };
     // Before the person, and nearer to the camera than the person's feet.
     let held = |p: &[f32; 2]| Px::new(p[0] + side * 0.28 * Px::new(p[0], p[1]).px_per_m(), p[1] + 7.0);
@@ -119,7 +121,7 @@ fn carried(number: usize, plush: bool, chance: &mut Chance) -> Draft {
         ..Actor::thing(shape, path, Role::Thing, tint)
     };
     let middle = way[way.len() / 2];
-    let view = view_around(Px::new(middle[0], middle[1]), [500.0, 720.0], chance);
+    let view = view_around(Px::new(middle[0], middle[1]), [400.0, 560.0], chance);
     Draft { view, grounds: Grounds::Path, actors: vec![actor], seconds: SECONDS }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::animals::Animal;
 use crate::catalogue::APES;
-use crate::plan::{Actor, Chance, SetPlan};
+use crate::plan::{Actor, Chance, ClipPlan, SetPlan};
 
 use super::stage::{Draft, Entry, Stage, Wish, escape, good, speed, spread, walker};
 
@@ -27,6 +27,7 @@ pub(super) fn plan(seed: u64) -> SetPlan {
         if pair {
             second(&mut draft, &mut chance);
         }
+        let pair = draft.actors.iter().filter(|actor| actor.counts()).count() > 1;
         let people = wish.cover && chance.happens(0.5);
         let Some(clip) = stage.shoot(&name, draft, &mut chance) else { continue };
         if people {
@@ -53,20 +54,34 @@ fn wish(i: usize, offset: f32, animal: &'static Animal, chance: &mut Chance) -> 
     Wish { animal, entry, speed_mps, size_px, stays, cover: i % 4 == 1 }
 }
 
-/// Another of the same kind a little behind.
+/// Another of the same kind a little behind and far enough aside to be told from the first.
 fn second(draft: &mut Draft, chance: &mut Chance) {
     let Some(first) = draft.actors.first().cloned() else { return };
-    for _ in 0..60 {
-        let late_s = chance.between(0.4, 1.4);
-        let (dx, dy) = (chance.between(-50.0, 50.0), chance.between(-24.0, 24.0));
-        let path = first.path.beside(late_s, dx, dy);
+    let Some(length_px) = first.at(first.path.end_s()).map(|(_, stance)| stance.width_px.max(stance.height_px)) else {
+        return;
+    };
+    for _ in 0..200 {
+        let side = if chance.happens(0.5) { 1.0 } else { -1.0 };
+        let (dx, dy) = (side * chance.between(0.6, 1.8) * length_px, chance.between(-40.0, 40.0));
+        let path = first.path.beside(chance.between(0.2, 1.6), dx, dy);
         let other = Actor { path, size: first.size * chance.between(0.9, 1.0), ..first.clone() };
         let both = Draft { actors: vec![first.clone(), other.clone()], ..draft.clone() };
-        if good(&both) {
+        if apart(&first, &other, &both) && good(&both) {
             draft.actors.push(other);
             return;
         }
     }
+}
+
+/// Whether the boxes of two animals hardly overlap in four pictures of five in which both are.
+fn apart(first: &Actor, other: &Actor, draft: &Draft) -> bool {
+    let boxes = (0..(draft.seconds * 10.0) as u32).filter_map(|frame| {
+        let t_s = ClipPlan::time_s(frame);
+        let (a, b) = (first.whole_box(&draft.view, t_s)?.clamped(), other.whole_box(&draft.view, t_s)?.clamped());
+        (a.area() > 0.0 && b.area() > 0.0).then(|| a.intersection(&b).area() / a.area().min(b.area()))
+    });
+    let overlaps: Vec<f32> = boxes.collect();
+    overlaps.len() >= 30 && overlaps.iter().filter(|share| **share < 0.3).count() * 5 >= overlaps.len() * 4
 }
 
 fn apes(stage: &mut Stage) {

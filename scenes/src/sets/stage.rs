@@ -41,6 +41,8 @@ pub(super) enum Entry {
     Pen,
     /// From the picture's edge, never seen inside.
     Edge,
+    /// The same, on the part of the street where most people walk.
+    Street,
 }
 
 /// What is asked of a scene.
@@ -155,7 +157,7 @@ pub(super) fn escape(wish: &Wish, chance: &mut Chance) -> Option<Draft> {
             _ => Wish { size_px, entry: Entry::Edge, speed_mps: wish.speed_mps.clamp(0.8, 1.5), ..*wish },
         };
         let draft = match wish.entry {
-            Entry::Edge => from_the_edge(&wish, chance),
+            Entry::Edge | Entry::Street => from_the_edge(&wish, chance),
             Entry::Yard | Entry::Pen => out_of_a_home(&wish, chance),
         }?;
         good(&draft).then_some(draft)
@@ -218,7 +220,11 @@ fn out_of_a_home(wish: &Wish, chance: &mut Chance) -> Option<Draft> {
 }
 
 fn from_the_edge(wish: &Wish, chance: &mut Chance) -> Option<Draft> {
-    let lines = if chance.happens(0.15) { [126.0, 158.0] } else { [212.0, 555.0] };
+    let lines = match (wish.entry, chance.happens(0.15)) {
+        (Entry::Street, _) => [215.0, 350.0],
+        (_, true) => [126.0, 158.0],
+        (_, false) => [212.0, 555.0],
+    };
     let (y, width) = line_and_width(wish, lines, chance)?;
     let place = Px::new(chance.between(0.0, WIDTH as f32), y);
     let view = view_at(place, width, [0.5, chance.between(0.5, 0.9)], chance.happens(0.5));
@@ -239,7 +245,7 @@ fn from_the_edge(wish: &Wish, chance: &mut Chance) -> Option<Draft> {
 /// Adds what hides the animal, and how it rests.
 fn finish(wish: &Wish, view: View, grounds: Grounds, path: Path, end: Px, chance: &mut Chance) -> Draft {
     let arrives_s = path.end_s();
-    let entry = if wish.entry == Entry::Edge { "edge" } else { "walked-out" };
+    let entry = if matches!(wish.entry, Entry::Yard | Entry::Pen) { "walked-out" } else { "edge" };
     let mut animal =
         Actor { entry: Some(entry), size: chance.between(0.94, 1.06), ..Actor::new(wish.animal, path.clone()) };
     if wish.stays {

@@ -44,7 +44,7 @@ pub(super) fn plan(seed: u64) -> SetPlan {
 /// Gives a clip its weather; the kinds take turns.
 fn rough(clip: &mut ClipPlan, turn: usize, chance: &mut Chance) {
     let rain = |from_s: f32, chance: &mut Chance| {
-        Some(Rain { from_s, drops: chance.whole(250, 700), slant: chance.between(-0.3, 0.3) })
+        Some(Rain { from_s, drops: chance.whole(450, 1300), slant: chance.between(-0.3, 0.3) })
     };
     let (words, effects): (&[&'static str], Effects) = match turn % 6 {
         0 => (&["rain"], Effects { rain: rain(0.0, chance), fog: 0.15, ..Effects::default() }),
