@@ -16,6 +16,7 @@
 //! - [`alert`]: the outbox; [`ledger`]: where incidents and alerts are written together; [`live`]: the thread
 //!   that owns them.
 //! - [`archive`], [`upload`], [`lake`]: footage and rows.
+//! - [`footage`]: footage as people ask for it: timelines, videos, exports.
 //! - [`http`]: what people and monitoring see; [`view`]: what it shows.
 //! - [`evaluate`]: how well all that works on labelled footage.
 //! - [`children`]: broker and store of a one-box installation.
@@ -33,6 +34,7 @@ pub mod children;
 pub mod config;
 pub mod detect;
 pub mod evaluate;
+pub mod footage;
 pub mod http;
 pub mod incident;
 pub mod ingest;

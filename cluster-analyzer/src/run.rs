@@ -27,6 +27,7 @@ use crate::detect::Detector;
 use crate::detect::desk::Desk;
 use crate::detect::onnx::OnnxDetector;
 use crate::detect::worker::{Open, Worker};
+use crate::footage::Shelf;
 use crate::http::{self, Commanded};
 use crate::incident::IdSource;
 use crate::ingest::Rejection;
@@ -232,7 +233,8 @@ impl Parts {
         ];
         let (commands, commands_in) = mpsc::channel(64);
         let forward = tokio::spawn(tasks::forward_commands(commands_in, inputs));
-        let page = self.page(&view, commands, &card.name);
+        let footage = Arc::new(Shelf::new(site_id.clone(), &data_dir, &children.store));
+        let page = self.page(&view, commands, &card.name, footage);
         let page_task = tokio::spawn(http::serve(listener, page, intake));
         tracing::info!(site = %site_id, model = card.name, broker = %children.broker, "running");
 
@@ -371,11 +373,18 @@ impl Parts {
         }
     }
 
-    fn page(&self, view: &Arc<View>, commands: mpsc::Sender<Commanded>, model: &str) -> http::Shared {
+    fn page(
+        &self,
+        view: &Arc<View>,
+        commands: mpsc::Sender<Commanded>,
+        model: &str,
+        footage: Arc<Shelf>,
+    ) -> http::Shared {
         http::Shared {
             metrics: self.metrics(),
             view: Arc::clone(view),
             state_db: self.state_db(),
+            footage,
             commands,
             model: model.into(),
             clock: self.clock(),

@@ -12,7 +12,7 @@ use base::segment::SegmentMeta;
 use base::time::Micros;
 use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
 
-use super::retention::Candidate;
+use super::retention::{Candidate, INCIDENT_STAYS_US};
 
 /// What SQLite says.
 pub type Error = rusqlite::Error;
@@ -57,6 +57,9 @@ const SCHEMA: &str = "
     CREATE INDEX IF NOT EXISTS segments_queue ON segments (priority DESC, start_us)
         WHERE uploaded_at_us IS NULL AND removed_at_us IS NULL;
     CREATE INDEX IF NOT EXISTS segments_ring ON segments (start_us) WHERE removed_at_us IS NULL;
+    CREATE INDEX IF NOT EXISTS segments_of_incidents ON segments (start_us)
+        WHERE removed_at_us IS NULL AND priority > 0;
+    CREATE INDEX IF NOT EXISTS segments_of_camera ON segments (camera, start_us);
     CREATE INDEX IF NOT EXISTS segments_gone ON segments (removed_at_us) WHERE removed_at_us IS NOT NULL;
     CREATE INDEX IF NOT EXISTS segments_uncovered ON segments (stored_at_us) WHERE covered = 0;
     CREATE INDEX IF NOT EXISTS segments_untabled ON segments (uploaded_at_us)
@@ -148,19 +151,34 @@ impl Index {
         )
     }
 
-    /// The oldest segments that have a file; with `verified_only`, those verified in object storage.
+    /// The segments that have a file and may go first: the oldest, footage of incidents after footage that is
+    /// [`INCIDENT_STAYS_US`] younger; with `verified_only`, those verified in object storage.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn oldest(&self, verified_only: bool, limit: usize) -> Result<Vec<(SegmentMeta, Candidate)>, Error> {
+        let mut all = self.oldest_of("priority = 0", 0, verified_only, limit)?;
+        all.extend(self.oldest_of("priority > 0", INCIDENT_STAYS_US, verified_only, limit)?);
+        all.sort_by_key(|(_, candidate)| candidate.start);
+        all.truncate(limit);
+        Ok(all)
+    }
+
+    fn oldest_of(
+        &self,
+        which: &str,
+        younger_us: i64,
+        verified_only: bool,
+        limit: usize,
+    ) -> Result<Vec<(SegmentMeta, Candidate)>, Error> {
         let mut query = self.db.prepare_cached(&format!(
-            "SELECT {COLUMNS}, uploaded_at_us IS NOT NULL FROM segments
-             WHERE removed_at_us IS NULL AND (uploaded_at_us IS NOT NULL OR NOT ?1) ORDER BY start_us LIMIT ?2"
+            "SELECT {COLUMNS}, uploaded_at_us IS NOT NULL FROM segments WHERE {which} AND removed_at_us IS NULL
+             AND (uploaded_at_us IS NOT NULL OR NOT ?1) ORDER BY start_us LIMIT ?2"
         ))?;
         let rows = query.query_map(params![verified_only, limit as i64], |row| {
             let meta = meta(row)?;
-            let candidate = Candidate { start: meta.start, bytes: meta.bytes, verified: row.get(COLUMN_COUNT)? };
-            Ok((meta, candidate))
+            let start = meta.start.plus_us(younger_us);
+            Ok((meta.clone(), Candidate { start, bytes: meta.bytes, verified: row.get(COLUMN_COUNT)? }))
         })?;
         rows.collect()
     }
@@ -245,7 +263,8 @@ impl Index {
         self.mark(sql, std::slice::from_ref(segment), at)
     }
 
-    /// Footage of `camera` between the two times is uploaded first, stored already or not.
+    /// Footage of `camera` between the two times is of interest, stored already or not: it is uploaded first, and
+    /// leaves the disk last.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -257,7 +276,7 @@ impl Index {
         )?;
         tx.execute(
             "UPDATE segments SET priority = 1 WHERE camera = ?1 AND start_us < ?3 AND start_us + duration_us > ?2
-             AND uploaded_at_us IS NULL AND removed_at_us IS NULL AND priority = 0",
+             AND removed_at_us IS NULL AND priority = 0",
             params![camera.as_str(), from.0, until.0],
         )?;
         tx.commit()
@@ -337,6 +356,20 @@ mod tests {
         assert_eq!(ids(&index.upload_queue(at(9), 9).unwrap()), ["a", "b"]);
         assert_eq!(index.upload_backlog().unwrap(), 3);
         assert_eq!(ids(&index.upload_queue(at(20), 9).unwrap()), ["d", "a", "b"]);
+    }
+
+    #[test]
+    fn footage_of_an_incident_leaves_the_disk_after_footage_that_is_younger() {
+        let (_dir, mut index) = index();
+        let at = |n: i64| Micros(n * 4_000_000);
+        let all = [segment("a", at(0)), segment("b", at(1)), segment("c", at(2))];
+        index.insert(&all, at(3)).unwrap();
+        index.uploaded(&all, at(4)).unwrap();
+        // Marked although it is uploaded already.
+        index.prioritise(&all[0].camera, at(0), at(1)).unwrap();
+        let oldest = index.oldest(true, 9).unwrap();
+        assert_eq!(oldest.iter().map(|(m, _)| m.id.as_str()).collect::<Vec<_>>(), ["b", "c", "a"]);
+        assert_eq!(oldest[2].1.start, at(0).plus_us(INCIDENT_STAYS_US));
     }
 
     #[test]

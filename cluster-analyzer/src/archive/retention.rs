@@ -14,10 +14,13 @@ pub struct Keep {
     pub delete_unverified: bool,
 }
 
+/// Footage of incidents counts as so much younger than it is, µs: it stays 90 days longer than other footage.
+pub const INCIDENT_STAYS_US: i64 = 90 * 86_400_000_000;
+
 /// One segment on disk, as the index lists them: oldest first.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
-    /// Capture time of its first frame.
+    /// Capture time of its first frame; that of an incident's footage is [`INCIDENT_STAYS_US`] later.
     pub start: Micros,
     /// Size.
     pub bytes: u64,

@@ -4,13 +4,18 @@
 //! |---|---|
 //! | `/healthz` | 200 or 503 and the state of each part |
 //! | `/metrics` | Prometheus text |
-//! | `/api/incidents?state=&since=&limit=` | escapes, newest first |
+//! | `/api/incidents?state=&since=&limit=` | escapes, newest first; `tier=watch`: what is only watched now |
 //! | `/api/incidents/{id}` | one of them |
-//! | `/api/incidents/{id}/still` | the picture that decided, as it came |
+//! | `/api/incidents/{id}/evidence` | what each picture before and after its opening said |
+//! | `/api/incidents/{id}/still` | the picture that decided, as it came; `still.jpg` with the box, `?plain=1` without |
+//! | `/api/incidents/{id}/clip.mp4` | ten seconds before its opening and ten after it |
 //! | `/api/incidents/{id}/deliveries` | every attempt to tell of it |
 //! | `POST /api/incidents/{id}/{acknowledge,resolve,note}` | `{"by": …, "text": …}` |
 //! | `/api/cameras` | last status and age of the last frame of each |
 //! | `/api/cameras/{id}/frame` | the last frame |
+//! | `/api/footage/{camera}?from=&to=` | what was recorded, gaps, incidents |
+//! | `/api/footage/{camera}/video.mp4?from=&to=` | a span as one video |
+//! | `/api/footage/{camera}/export?from=&to=` | a span as files with checksums |
 //!
 //! Errors are JSON: `{"error": "…"}`.
 
@@ -32,12 +37,15 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::footage::Shelf;
 use crate::incident::command::CommandError;
 use crate::metrics::Metrics;
 use crate::view::View;
 
 mod cameras;
+mod footage;
 mod incidents;
+mod range;
 #[cfg(test)]
 mod tests;
 
@@ -61,6 +69,8 @@ pub struct Shared {
     pub view: Arc<View>,
     /// `state.db`, read anew for each request.
     pub state_db: PathBuf,
+    /// Where footage is.
+    pub footage: Arc<Shelf>,
     /// To the incidents.
     pub commands: mpsc::Sender<Commanded>,
     /// The detector's name.
@@ -76,11 +86,17 @@ pub fn router(shared: Shared) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/incidents", get(incidents::list))
         .route("/api/incidents/{id}", get(incidents::one))
+        .route("/api/incidents/{id}/evidence", get(incidents::evidence))
         .route("/api/incidents/{id}/still", get(incidents::still))
+        .route("/api/incidents/{id}/still.jpg", get(incidents::marked_still))
+        .route("/api/incidents/{id}/clip.mp4", get(footage::clip))
         .route("/api/incidents/{id}/deliveries", get(incidents::deliveries))
         .route("/api/incidents/{id}/{action}", post(incidents::command))
         .route("/api/cameras", get(cameras::list))
         .route("/api/cameras/{id}/frame", get(cameras::frame))
+        .route("/api/footage/{camera}", get(footage::timeline))
+        .route("/api/footage/{camera}/video.mp4", get(footage::video))
+        .route("/api/footage/{camera}/export", get(footage::export))
         .fallback(|| async { Fault::not_found("there is no such page") })
         .with_state(shared)
 }

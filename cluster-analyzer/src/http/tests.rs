@@ -14,14 +14,14 @@ use crate::ledger::{Entry, Ledger};
 use crate::view::LastFrame;
 
 /// A served page with one open incident, and something that carries commands out on it.
-struct Page {
-    address: SocketAddr,
-    shared: Shared,
+pub(super) struct Page {
+    pub(super) address: SocketAddr,
+    pub(super) shared: Shared,
+    pub(super) dir: tempfile::TempDir,
     _stopper: base::stop::Stopper,
-    _dir: tempfile::TempDir,
 }
 
-fn incident() -> Incident {
+pub(super) fn incident() -> Incident {
     Incident {
         v: VERSION,
         id: IncidentId::derived(Micros(5_000_000), 1),
@@ -51,7 +51,17 @@ fn incident() -> Incident {
 
 impl Page {
     async fn serve() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let nowhere = tables::StoreConfig {
+            endpoint: Some("http://127.0.0.1:9".into()),
+            region: "us-east-1".into(),
+            bucket: "zoo".into(),
+            access_key: "nobody".into(),
+            secret_key: "nobody".into(),
+        };
+        Self::serve_over(tempfile::tempdir().unwrap(), Micros(9_000_000), nowhere).await
+    }
+
+    pub(super) async fn serve_over(dir: tempfile::TempDir, now: Micros, store: tables::StoreConfig) -> Self {
         let state_db = dir.path().join("state.db");
         let mut ledger = Ledger::open(&state_db).unwrap();
         let still = (incident().id, bytes::Bytes::from_static(b"\xFF\xD8still"));
@@ -67,19 +77,21 @@ impl Page {
                 reply.unwrap().send(outcome).unwrap();
             }
         });
+        let footage = Arc::new(Shelf::new(incident().site, dir.path(), &store));
         let shared = Shared {
+            footage,
             metrics: Metrics::new(),
             view: Arc::new(View::new([CameraId::new("gate").unwrap()])),
             state_db,
             commands,
             model: "test".into(),
-            clock: Arc::new(SimClock::at(Micros(9_000_000))),
+            clock: Arc::new(SimClock::at(now)),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stopper, stop) = base::stop::pair();
         tokio::spawn(serve(listener, shared.clone(), stop));
-        Self { address, shared, _stopper: stopper, _dir: dir }
+        Self { address, shared, _stopper: stopper, dir }
     }
 
     async fn request(&self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
@@ -96,7 +108,7 @@ impl Page {
         (status, answer[end + 4..].to_vec())
     }
 
-    async fn json(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub(super) async fn json(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let (status, body) = self.request(method, path, body).await;
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }

@@ -64,6 +64,14 @@ pub fn list(db: &Connection, state: Option<IncidentState>, since: Option<Micros>
     Ok(rows.collect::<Result<Vec<_>>>()?.iter().filter_map(|json| read(json)).collect())
 }
 
+/// Incidents that lived between the two times, oldest first.
+pub fn between(db: &Connection, from: Micros, until: Micros) -> Result<Vec<Incident>> {
+    let sql = "SELECT json FROM incidents WHERE opened_us < ?2 AND updated_us >= ?1 ORDER BY opened_us, id";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map([from.0, until.0], |row| row.get::<_, String>(0))?;
+    Ok(rows.collect::<Result<Vec<_>>>()?.iter().filter_map(|json| read(json)).collect())
+}
+
 /// Incidents that are not resolved, oldest first.
 pub fn unresolved(db: &Connection) -> Result<Vec<Incident>> {
     let mut statement = db.prepare("SELECT json FROM incidents WHERE state <> 'resolved' ORDER BY opened_us, id")?;

@@ -256,6 +256,23 @@ impl Bucket {
         }
     }
 
+    /// An object's content; `None` when there is none.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        let got = match self.client.get_object().bucket(&self.name).key(key).send().await {
+            Ok(got) => got,
+            Err(error) if status(&error) == Some(404) && error.code() != Some("NoSuchBucket") => return Ok(None),
+            Err(error) => return Err(self.sorted(key, &error)),
+        };
+        let content = got.body.collect().await.map_err(|error| StoreError::Unreachable {
+            place: self.place.clone(),
+            why: base::input::one_line(&error.to_string()),
+        })?;
+        Ok(Some(content.into_bytes()))
+    }
+
     fn sorted<E>(&self, key: &str, error: &SdkError<E>) -> StoreError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
