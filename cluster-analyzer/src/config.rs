@@ -329,9 +329,15 @@ fn parse(text: &str, path: &Path) -> Result<File, ConfigError> {
     Ok(file)
 }
 
+/// The calibration that a model folder brings.
+pub fn calibration_beside(model: &Path) -> Option<PathBuf> {
+    Some(model.join("calibration.toml")).filter(|path| path.is_file())
+}
+
 /// What `evaluate --calibrate` has written for the network that is used.
 fn calibration(path: Option<&Path>, model: &Path) -> Result<Calibration, ConfigError> {
-    let Some(path) = path else { return Ok(Calibration::default()) };
+    let brought = calibration_beside(model);
+    let Some(path) = path.or(brought.as_deref()) else { return Ok(Calibration::default()) };
     let at = |(line, message)| ConfigError::File { file: path.to_owned(), line, message };
     let text = std::fs::read_to_string(path).map_err(|e| {
         ConfigError::Flag(format!("{}: it cannot be read ({e}); key `judge.calibration` names it", path.display()))

@@ -150,7 +150,7 @@ fn replay_clips(flags: &ReplayFlags) -> anyhow::Result<()> {
     check_replay(flags, &site).map_err(bad_input)?;
     let mut detector = OnnxDetector::open(&flags.model, &DetectConfig::default()).map_err(bad_input)?;
     let model = ModelId::of(&flags.model, detector.card()).map_err(bad_input)?;
-    let judge = judge_params(flags.calibration.as_deref(), &model).map_err(bad_input)?;
+    let judge = judge_params(flags.calibration.as_deref(), &flags.model, &model).map_err(bad_input)?;
     let mut out: Box<dyn std::io::Write> = if flags.out == Path::new("-") {
         Box::new(std::io::stdout())
     } else {

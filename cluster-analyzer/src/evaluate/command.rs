@@ -15,6 +15,7 @@ use super::score::{self, Bench};
 use super::set::Set;
 use super::sheet::Sheet;
 use super::{EvaluateError, text};
+use crate::config::calibration_beside;
 use crate::config::{DEFAULT_MODEL, DetectConfig};
 use crate::detect::Detector;
 use crate::detect::onnx::OnnxDetector;
@@ -94,7 +95,7 @@ pub fn run(flags: &Flags) -> Result<(), EvaluateError> {
     let limits = flags.at_least.as_deref().map(|path| read_toml(path, Limits::parse)).transpose()?;
     let card = Arc::new(ModelCard::read(&flags.model).map_err(|e| bad(base::input::chain(&e)))?);
     let model = ModelId::of(&flags.model, &card)?;
-    let judge = judge_params(flags.calibration.as_deref(), &model)?;
+    let judge = judge_params(flags.calibration.as_deref(), &flags.model, &model)?;
     let open = |dir: &PathBuf| Set::open(dir, flags.site.as_deref(), flags.clips);
     let sets = flags.sets.iter().map(open).collect::<Result<Vec<Set>, _>>()?;
     let jobs = flags.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
@@ -144,12 +145,13 @@ impl ModelId {
     }
 }
 
-/// The judge's settings, with a calibration file where one is named.
+/// The judge's settings, with the calibration file that is named, or the one in the model folder `dir`.
 ///
 /// # Errors
 /// The file cannot be read, has a mistake, or is another model's.
-pub fn judge_params(calibration: Option<&Path>, model: &ModelId) -> Result<judge::Params, EvaluateError> {
-    let Some(path) = calibration else { return Ok(judge::Params::default()) };
+pub fn judge_params(calibration: Option<&Path>, dir: &Path, model: &ModelId) -> Result<judge::Params, EvaluateError> {
+    let brought = calibration_beside(dir);
+    let Some(path) = calibration.or(brought.as_deref()) else { return Ok(judge::Params::default()) };
     let calibration = read_toml(path, Calibration::parse)?;
     if !calibration.fits(&model.sha256) {
         let (path, of, model) = (path.display(), &calibration.model, &model.name);

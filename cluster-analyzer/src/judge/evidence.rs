@@ -6,9 +6,11 @@
 
 use base::geometry::Rect;
 use base::time::Micros;
+use base::wire::Light;
 use vision::{Detection, Group, ModelCard};
 
-use super::motion::moved_sizes;
+use super::calibration::animal_evidence;
+use super::motion::{moved_sizes, reveals};
 use super::place::Standing;
 use super::{Params, logit};
 
@@ -52,7 +54,7 @@ const AWAY_HITS: u32 = 3;
 /// What stirs in so many sightings moves by itself when it has gone a part of the usual way.
 const STIRRED_HITS: u32 = 3;
 /// That part.
-const STIRRED_PART: f32 = 0.4;
+const STIRRED_PART: f32 = 0.6;
 /// Who was seen outside of all enclosures so often is no inhabitant whom the detector takes for another.
 const OUTSIDE_SIGHTINGS: u32 = 3;
 
@@ -70,7 +72,14 @@ impl Evidence {
     }
 
     /// Takes in one picture.
-    pub fn add(&mut self, params: &Params, card: &ModelCard, t: Micros, detection: &Detection, at: &Standing) {
+    pub fn add(
+        &mut self,
+        params: &Params,
+        card: &ModelCard,
+        (t, light): (Micros, Light),
+        detection: &Detection,
+        at: &Standing,
+    ) {
         let gap_us = t.since(self.last_seen).max(0);
         let first = self.positive == 0 && self.at_home == 0;
         let weight = if first { 1.0 } else { (gap_us as f32 / params.independent_us as f32).clamp(0.3, 1.0) };
@@ -84,13 +93,18 @@ impl Evidence {
         if at.part || at.carried {
             return;
         }
-        let animal = animal_llr(params, card, detection, at);
+        let animal = animal_llr(params, card, light, detection, at);
         let out = out_llr(params, at, self.outside >= OUTSIDE_SIGHTINGS);
         if animal > 0.0 && out > 0.0 {
             self.positive += 1;
         }
         if self.llr() <= 0.0 {
             self.since = t;
+        }
+        // What moved so far was somebody else: a visitor whose track a statue has taken over.
+        if self.animal <= 0.0 {
+            self.put_down(t, detection.rect);
+            self.moved = false;
         }
         let most = params.escape_llr() + 3.0;
         self.animal = (self.animal + animal * weight).clamp(params.floor, most);
@@ -106,12 +120,16 @@ impl Evidence {
     /// Compares where the box is with where it was first. `stirs`: the picture changes where it is.
     pub fn watch_motion(&mut self, params: &Params, rect: &Rect, stirs: bool) {
         self.stirred = if stirs { self.stirred + 1 } else { 0 };
+        // Hidden on one side first and on the other later, what stands still would seem to have moved.
+        if !self.moved && reveals(&self.anchor, rect) {
+            self.anchor = self.anchor.union(rect);
+        }
         let whole = if self.fixture { params.moved_fixture_sizes } else { params.moved_sizes };
         let stirred = !self.fixture && self.stirred >= STIRRED_HITS;
         let needed = if stirred { STIRRED_PART * whole } else { whole };
         let is_away = moved_sizes(&self.anchor, rect) >= needed;
         self.away = if is_away { self.away + 1 } else { 0 };
-        self.moved |= self.away >= if stirred { 1 } else { AWAY_HITS };
+        self.moved |= self.away >= if stirred { 2 } else { AWAY_HITS };
         if self.anchor_hits < ANCHOR_HITS && self.away == 0 {
             let mean = |a: f32, b: f32| a + (b - a) / (self.anchor_hits + 1) as f32;
             let Rect { x, y, w, h } = self.anchor;
@@ -131,14 +149,14 @@ impl Evidence {
     }
 }
 
-/// A label's score below this is what the network gives to anything, so that only what is above it counts: ten
-/// labels of nothing would add up to an animal.
-const NOISE_SCORE: f32 = 0.04;
-
 /// In this picture it looks more like an animal than like a person or a cart.
 pub fn looks_animal(detection: &Detection, card: &ModelCard) -> bool {
     fused_animal(detection, card) > detection.person_score(card).max(detection.vehicle_score(card)).max(0.05)
 }
+
+/// A label's score below this is what the network gives to anything, so that only what is above it counts: ten
+/// labels of nothing would add up to an animal.
+const NOISE_SCORE: f32 = 0.04;
 
 /// How surely it is an animal: what a foreign species spreads over several labels is put together again.
 pub fn fused_animal(detection: &Detection, card: &ModelCard) -> f32 {
@@ -147,13 +165,11 @@ pub fn fused_animal(detection: &Detection, card: &ModelCard) -> f32 {
 }
 
 /// The log-likelihood ratio of "an animal" in one picture.
-fn animal_llr(params: &Params, card: &ModelCard, detection: &Detection, at: &Standing) -> f32 {
+fn animal_llr(params: &Params, card: &ModelCard, light: Light, detection: &Detection, at: &Standing) -> f32 {
     let [least, most] = params.llr_range;
     // What is a person or a cart to the detector as well is that much less an animal. This is about the scores
     // of one box: a person beside an animal is a box of its own.
-    let other = detection.person_score(card).max(detection.vehicle_score(card));
-    let animal = fused_animal(detection, card) * (1.0 - other);
-    let llr = (params.score_weight * (logit(animal) - logit(params.neutral_score))).clamp(least, most);
+    let llr = params.calibration.llr(animal_evidence(detection, card), light).clamp(least, most);
     // A toy looks like an animal, but is none.
     if at.too_small { llr.min(0.0) } else { llr }
 }

@@ -23,6 +23,8 @@ const MOST_FIXTURES: usize = 64;
 const FIXTURE_IOU: f32 = 0.4;
 /// A new track is the heir of one that was lost within so many box sizes.
 const HEIR_SIZES: f32 = 1.5;
+/// Seen at home so often, it is an inhabitant.
+const KNOWN_AT_HOME: u32 = 5;
 /// Width of a picture in its heights, where only normalised sizes are known.
 const ASPECT: f32 = 4.0 / 3.0;
 /// What is larger than this many times the largest free-roaming species is none of them.
@@ -118,14 +120,16 @@ impl Lane {
             self.tracks.insert(track.id, begun);
         }
         let evidence = self.tracks.get_mut(&track.id)?;
-        evidence.add(params, card, t, detection, &at);
+        evidence.add(params, card, (t, frame.light), detection, &at);
         evidence.last_rect = rect;
         if at.carried && !evidence.moved {
             evidence.put_down(t, rect);
         } else {
             evidence.watch_motion(params, &rect, stirs(card, track, frame.tracks, frame.motion));
         }
-        let remember = !evidence.moved && t.since(evidence.anchored_at) >= params.fixture_after_us;
+        // Who rests at home is no fixture.
+        let still = !evidence.moved && at.p_clear > 0.5;
+        let remember = still && t.since(evidence.anchored_at) >= params.fixture_after_us;
         evidence.fixture |= remember;
         let (tier, anchor) = (tier(params, evidence, &at), evidence.anchor);
         let verdict = Verdict {
@@ -214,7 +218,10 @@ impl Scene<'_> {
 fn tier(params: &Params, evidence: &Evidence, at: &Standing) -> Option<Tier> {
     let out_now = at.p_out > 0.5;
     let llr = evidence.llr();
-    if llr >= params.escape_llr() && evidence.moved && evidence.positive >= params.min_sightings && out_now {
+    let sure = evidence.animal >= params.escape_llr() && evidence.out >= params.place_llr();
+    // Who has been watched at home needs one sighting less.
+    let sightings = evidence.positive + u32::from(evidence.at_home >= KNOWN_AT_HOME);
+    if sure && evidence.moved && sightings >= params.min_sightings && out_now {
         Some(Tier::Escape)
     } else if llr >= params.watch_llr() && evidence.moved && evidence.positive >= 2 && out_now {
         Some(Tier::Watch)

@@ -32,12 +32,10 @@ pub use lane::{Frame, Lane, Memory, Verdict};
 pub struct Params {
     /// Share of the tracks of other things that may become an escape.
     pub false_alarm_rate: f64,
+    /// Share of the approaches to a fence that may be taken for a way out.
+    pub place_error_rate: f64,
     /// Share of the tracks of animals out of place that may be missed.
     pub miss_rate: f64,
-    /// Fused animal score of one picture that says neither yes nor no.
-    pub neutral_score: f32,
-    /// Weight of a picture's score: pictures of one track are not independent.
-    pub score_weight: f32,
     /// Least and most that one picture can say of what it is.
     pub llr_range: [f32; 2],
     /// Weight of where it stands: a box's lower edge errs in the same way in successive pictures.
@@ -68,10 +66,9 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         Self {
-            false_alarm_rate: 1e-3,
+            false_alarm_rate: 3e-3,
+            place_error_rate: 1e-2,
             miss_rate: 0.05,
-            neutral_score: 0.14,
-            score_weight: 1.5,
             llr_range: [-1.5, 2.6],
             place_weight: 1.0,
             most_out: 5.0,
@@ -81,7 +78,7 @@ impl Default for Params {
             moved_sizes: 0.3,
             moved_fixture_sizes: 1.0,
             min_sightings: 3,
-            fixture_after_us: 4_000_000,
+            fixture_after_us: 15_000_000,
             inherit_within_us: 10_000_000,
             calibration: Calibration::default(),
         }
@@ -92,6 +89,11 @@ impl Params {
     /// The sum at which a track is an escape (Wald 1945).
     pub fn escape_llr(&self) -> f32 {
         ((1.0 - self.miss_rate) / self.false_alarm_rate).ln() as f32
+    }
+
+    /// The sum of places at which it is surely out: an inhabitant who leans over its fence is seen again and again.
+    pub fn place_llr(&self) -> f32 {
+        ((1.0 - self.miss_rate) / self.place_error_rate).ln() as f32
     }
 
     /// The sum at which a track is watched.

@@ -8,11 +8,23 @@ use base::geometry::Rect;
 /// How far `now` is from `then` in box sizes: the part of the move that both edges of an axis share, or how
 /// much it has grown or shrunk in both axes (walking towards the lens).
 pub fn moved_sizes(then: &Rect, now: &Rect) -> f32 {
-    let size = ((then.w + then.h + now.w + now.h) / 4.0).max(1e-4);
+    let size = ((then.w + then.h + now.w + now.h) / 4.0).max(LEAST_SIZE);
     let dx = along((then.x, then.right()), (now.x, now.right()));
     let dy = along((then.y, then.bottom()), (now.y, now.bottom()));
     (dx.hypot(dy) / size).max(growth(then, now))
 }
+
+/// Whether `now` is `then` with more to be seen of it, since what hid it on one side has gone on: three edges stay.
+pub fn reveals(then: &Rect, now: &Rect) -> bool {
+    let near = |a: f32, b: f32, size: f32| (a - b).abs() < 0.15 * size;
+    let upright = near(then.y, now.y, then.h) && near(then.bottom(), now.bottom(), then.h);
+    let left = near(then.x, now.x, then.w) && now.x > BORDER;
+    let right = near(then.right(), now.right(), then.w) && now.right() < 1.0 - BORDER;
+    upright && (left != right) && now.w > 1.05 * then.w && now.w < 3.0 * then.w
+}
+
+/// What is smaller jitters by more than its own size: for it the way counts as if it were this large.
+const LEAST_SIZE: f32 = 0.045;
 
 /// An edge this near to the picture's border is cut off there.
 const BORDER: f32 = 0.015;
@@ -42,7 +54,8 @@ fn growth(then: &Rect, now: &Rect) -> f32 {
         return 0.0;
     }
     let (w, h) = ((now.w / then.w).ln(), (now.h / then.h).ln());
-    GROWTH_WEIGHT * shared(w, h)
+    let small = [then, now].iter().any(|rect| (rect.w + rect.h) / 2.0 < LEAST_SIZE);
+    if small { 0.0 } else { GROWTH_WEIGHT * shared(w, h) }
 }
 
 #[cfg(test)]
@@ -70,6 +83,14 @@ mod tests {
         let then = Rect { x: 0.9, y: 0.4, w: 0.1, h: 0.2 };
         let now = Rect { x: 0.8, y: 0.4, w: 0.2, h: 0.2 };
         assert!(moved_sizes(&then, &now) > 0.5);
+    }
+
+    #[test]
+    fn a_box_of_which_more_is_seen_on_one_side_is_revealed_and_one_that_slides_is_not() {
+        assert!(reveals(&BOX, &Rect { w: 0.32, ..BOX }) && reveals(&BOX, &Rect { x: 0.3, w: 0.3, ..BOX }));
+        assert!(!reveals(&BOX, &Rect { x: 0.5, ..BOX }) && !reveals(&BOX, &Rect { x: 0.35, w: 0.3, ..BOX }));
+        let at_border = Rect { x: 0.0, ..BOX };
+        assert!(!reveals(&at_border, &Rect { w: 0.3, ..at_border }), "it walks in over the border");
     }
 
     #[test]

@@ -68,7 +68,9 @@ pub fn standing(site: &Site, camera: &CameraId, scores: &Scores, ground: Point, 
     found.zone = zone.map(|z| z.id.clone());
     found.kind = zone.map(|z| z.kind);
     found.foreign = zone.is_some_and(|z| z.kind == ZoneKind::Enclosure && !is_home(z));
-    found.roaming = share(scores, |label| only_roams(site, label)) >= ROAMING_SHARE;
+    // Of the squares: the noise of many labels must not outweigh the one that is meant.
+    let squares: Vec<(String, f32)> = scores.iter().map(|(label, score)| (label.clone(), score * score)).collect();
+    found.roaming = share(&squares, |label| only_roams(site, label)) >= ROAMING_SHARE;
     found
 }
 
