@@ -47,6 +47,8 @@ impl Round {
             true => predicted.max(grown(&slot.last_rect, self.grow).iou(&found)),
             false => predicted,
         };
+        let overlap = overlap - params.size_penalty * size_ratio(&slot.last_rect, &detection.rect);
+        let overlap = overlap - params.turn_penalty * slot.turn_to(&detection.rect);
         match relation(slot, detection, params) {
             Relation::Same => overlap,
             Relation::Near => overlap - params.other_group_penalty,
@@ -54,6 +56,30 @@ impl Round {
             Relation::Foreign if slot.filter.rect().iou(&detection.rect) < params.min_iou_foreign => 0.0,
             Relation::Foreign => overlap - params.other_group_penalty,
         }
+    }
+}
+
+/// How differently large two boxes are: 0 alike, 1 where one is twice as high as the other or more.
+fn size_ratio(a: &Rect, b: &Rect) -> f32 {
+    let least = f32::MIN_POSITIVE;
+    (a.h.max(least) / b.h.max(least)).log2().abs().min(1.0)
+}
+
+impl Slot {
+    /// How much a track would turn to come to a box: 0 straight on or standing, 1 back (OC-SORT's momentum: the way
+    /// of what was seen, which a filter's velocity lags behind).
+    fn turn_to(&self, rect: &Rect) -> f32 {
+        let (Some(first), Some(last), to) = (self.way.first(), self.way.last(), rect.center()) else { return 0.0 };
+        let size = (self.last_rect.w + self.last_rect.h) / 2.0;
+        let way = (last.1.x - first.1.x, last.1.y - first.1.y);
+        let step = (to.x - last.1.x, to.y - last.1.y);
+        let lengths = (way.0.hypot(way.1), step.0.hypot(step.1));
+        // What stands or has not gone on jitters, and jitter has no direction.
+        if lengths.0 < 0.5 * size || lengths.1 < 0.25 * size {
+            return 0.0;
+        }
+        let cosine = (way.0 * step.0 + way.1 * step.1) / (lengths.0 * lengths.1);
+        (1.0 - cosine) / 2.0
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! ByteTrack's two rounds (Zhang et al. 2022: boxes with a low score carry tracks on but begin none), a third
 //! one in the manner of OC-SORT and C-BIoU (Cao et al. 2023, Yang et al. 2023: what is left is compared with
-//! where the track was last *seen*, with boxes grown by half), and class scores fused along the track.
+//! where the track was last *seen*, with boxes grown by half; a gap that ends is walked again between both ends; turning
+//! back and another size cost something), and class scores fused along the track.
+//!
+//! **Parts.** Detectors see heads and hind halves as animals of their own, often with another label. A box that belongs to
+//! no track begins none where it lies in an animal that is followed and seen (see [`TrackerParams::part_share`]).
 //!
 //! **Classes.** Boxes are matched whatever their labels are: a tiger is a cat, a dog and a horse in three
 //! successive pictures and is one track. Where track and box are of different groups (animal, person,
@@ -16,93 +20,19 @@
 use base::geometry::{Point, Rect};
 use base::time::Micros;
 
-use crate::card::{Group, ModelCard, best_group, group_score};
+use crate::card::{Group, ModelCard};
 use crate::detection::Detection;
 
 pub mod assignment;
+mod fusion;
 pub mod kalman;
 mod matching;
+mod params;
 
+use fusion::Fusion;
 use kalman::BoxFilter;
 use matching::Round;
-
-/// How tracks are made. The three scores are compared with a box's [`TrackerParams::strength`].
-///
-/// The defaults are for the default detector: of 49 cut-outs pasted at 90 and 150 px into CCTV, 82 %
-/// have a strength of 0.3 in a single picture, but only 58 % a class score of 0.3.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TrackerParams {
-    /// Boxes with at least this score are matched first, and with what is left of them last.
-    pub high_score: f32,
-    /// Boxes with at least this score may carry a track on.
-    pub low_score: f32,
-    /// Boxes with at least this score may begin a track.
-    pub new_track_score: f32,
-    /// Least overlap of the predicted box with a box of high score.
-    pub min_iou: f32,
-    /// The same for a box of low score.
-    pub min_iou_low: f32,
-    /// Least overlap in the third round, where both boxes are grown by half.
-    pub min_iou_recover: f32,
-    /// Taken off the overlap where track and box are of different groups.
-    pub other_group_penalty: f32,
-    /// Least overlap of a track and a box that are clearly of different groups, as they are, not grown.
-    pub min_iou_foreign: f32,
-    /// A track that was not seen for longer, and not in the newest picture either, ends.
-    pub max_lost_us: i64,
-    /// The same for one that is not confirmed yet.
-    pub max_lost_unconfirmed_us: i64,
-    /// A track ends without a look at the picture when no picture came for so long. Still cameras send one
-    /// every few seconds, and what sits there goes on being the same.
-    pub max_gap_us: i64,
-    /// Sightings that make a track confirmed.
-    pub confirm_hits: u32,
-    /// Class scores are averaged over about so many last sightings.
-    pub class_memory_hits: u32,
-    /// What each label stands for; empty when that is unknown, and then no penalty applies.
-    pub groups: Vec<Group>,
-}
-
-impl Default for TrackerParams {
-    fn default() -> Self {
-        Self {
-            high_score: 0.3,
-            low_score: 0.1,
-            new_track_score: 0.25,
-            min_iou: 0.2,
-            min_iou_low: 0.3,
-            min_iou_recover: 0.15,
-            other_group_penalty: 0.15,
-            min_iou_foreign: 0.6,
-            max_lost_us: 2_000_000,
-            max_lost_unconfirmed_us: 1_000_000,
-            max_gap_us: 30_000_000,
-            confirm_hits: 2,
-            class_memory_hits: 50,
-            groups: Vec::new(),
-        }
-    }
-}
-
-impl TrackerParams {
-    /// The defaults, with the groups of a model's labels.
-    pub fn for_card(card: &ModelCard) -> Self {
-        Self { groups: card.groups.clone(), ..Self::default() }
-    }
-
-    /// What a box counts: its best class score, or what the labels of its best group say together, whichever is
-    /// more. A tiger that is 0.2 cat, 0.15 dog and 0.1 zebra is surely something.
-    pub fn strength(&self, detection: &Detection) -> f32 {
-        let groups = [Group::Animal, Group::Person, Group::Vehicle];
-        let together = groups.map(|group| group_score(&self.groups, group, &detection.scores));
-        together.into_iter().fold(detection.score, f32::max)
-    }
-
-    /// What these class scores stand for most.
-    fn group(&self, scores: &[(u16, f32)]) -> Option<Group> {
-        if self.groups.is_empty() { None } else { Some(best_group(&self.groups, scores)) }
-    }
-}
+pub use params::TrackerParams;
 
 /// One thing followed through pictures of one camera.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -122,6 +52,10 @@ pub struct Track {
     /// Mean score of each class over its last sightings, best first; a class that a sighting does not name
     /// counts as 0 there.
     pub class_scores: Vec<(u16, f32)>,
+    /// Score of each class over its last sightings, fused: the mean of their log-odds, made a score again, best first,
+    /// none below 0.02. A class that a sighting does not name counts there as one of 0.01. Where sightings agree it
+    /// is what they say; a class seen a bit in each beats one that was seen surely once.
+    pub fused: Vec<(u16, f32)>,
     /// Best class score of a single sighting.
     pub best_score: f32,
     /// The box of the newest picture; `None` when it was not seen there.
@@ -166,6 +100,13 @@ impl Track {
     }
 }
 
+/// A gap that is longer is walked again when it ends, µs.
+const REPLAYED_GAP_US: i64 = 450_000;
+/// In steps of about so long, s.
+const REPLAYED_STEP_S: f64 = 0.2;
+/// A track's heading is that of its last so many sightings.
+const WAY_SIGHTINGS: usize = 4;
+
 /// A track with what only the tracker needs.
 #[derive(Debug, Clone)]
 struct Slot {
@@ -173,6 +114,11 @@ struct Slot {
     filter: BoxFilter,
     /// The box as it was detected last.
     last_rect: Rect,
+    /// The filter as it was when it had taken that box in.
+    filter_then: BoxFilter,
+    /// The boxes before, oldest first, at most [`WAY_SIGHTINGS`], with their times.
+    way: Vec<(Micros, Point)>,
+    fusion: Fusion,
     group: Option<Group>,
 }
 
@@ -204,7 +150,9 @@ impl Tracker {
         }
         let unmatched = self.match_all(now, detections);
         for detection in unmatched {
-            self.begin(now, detection);
+            if !self.slots.iter().any(|slot| slot.is_whole_of(detection, &self.params)) {
+                self.begin(now, detection);
+            }
         }
         self.end(|slot, params| {
             let limit_us = if slot.track.confirmed { params.max_lost_us } else { params.max_lost_unconfirmed_us };
@@ -259,10 +207,14 @@ impl Tracker {
 
     fn begin(&mut self, now: Micros, detection: &Detection) {
         self.last_id += 1;
+        let filter = BoxFilter::new(&detection.rect, self.params.strength(detection));
         let mut slot = Slot {
             track: Track { id: self.last_id, first_seen: now, ..Track::default() },
-            filter: BoxFilter::new(&detection.rect, self.params.strength(detection)),
+            filter_then: filter.clone(),
+            filter,
             last_rect: detection.rect,
+            way: Vec::new(),
+            fusion: Fusion::default(),
             group: None,
         };
         slot.track.first_ground_point = detection.rect.ground_point();
@@ -286,13 +238,47 @@ impl Slot {
     }
 
     fn see(&mut self, now: Micros, detection: &Detection, params: &TrackerParams) {
-        self.filter.correct(&detection.rect, params.strength(detection));
+        let score = params.strength(detection);
+        if now.since(self.track.last_seen) > REPLAYED_GAP_US {
+            self.walk_again(now, &detection.rect, score);
+        }
+        self.filter.correct(&detection.rect, score);
         self.record(now, detection, params);
+    }
+
+    /// After a gap, what the filter believes of it is a guess that grew with each picture. Now that both ends are known
+    /// the way between them is walked again in a straight line (OC-SORT's re-update, Cao et al. 2023).
+    fn walk_again(&mut self, now: Micros, rect: &Rect, score: f32) {
+        let gap_s = now.seconds_since(self.track.last_seen);
+        let steps = ((gap_s / REPLAYED_STEP_S).round() as i32).clamp(1, 20);
+        let between = |from: f32, to: f32, share: f32| from + (to - from) * share;
+        self.filter = self.filter_then.clone();
+        for step in 1..=steps {
+            self.filter.predict(gap_s / f64::from(steps));
+            let share = step as f32 / steps as f32;
+            let from = &self.last_rect;
+            let virtual_rect = Rect {
+                x: between(from.x, rect.x, share),
+                y: between(from.y, rect.y, share),
+                w: between(from.w, rect.w, share),
+                h: between(from.h, rect.h, share),
+            };
+            if step < steps {
+                self.filter.correct(&virtual_rect, score);
+            }
+        }
     }
 
     fn record(&mut self, now: Micros, detection: &Detection, params: &TrackerParams) {
         self.last_rect = detection.rect;
+        self.filter_then = self.filter.clone();
+        if self.way.len() == WAY_SIGHTINGS {
+            self.way.remove(0);
+        }
+        self.way.push((now, detection.rect.center()));
+        self.fusion.add(&detection.scores, params.class_memory_hits);
         let track = &mut self.track;
+        track.fused = self.fusion.scores();
         track.hits += 1;
         track.last_seen = now;
         track.confirmed |= track.hits >= params.confirm_hits;
@@ -301,6 +287,21 @@ impl Slot {
         track.last_detection = Some(detection.clone());
         self.group = params.group(&self.track.class_scores);
         self.refresh();
+    }
+
+    /// A box that belongs to no track lies in this one's animal, which was seen in the same picture: its head or its hind
+    /// half, which the detector sees as an animal of its own. Another animal that comes out from behind it begins its
+    /// track when it is far enough out, and one that was followed before it went behind keeps the track it has.
+    fn is_whole_of(&self, part: &Detection, params: &TrackerParams) -> bool {
+        let animals = self.group == Some(Group::Animal) && params.group(&part.scores) == Some(Group::Animal);
+        let whole = self.last_rect;
+        let inside = part.rect.intersection(&whole).area() / part.rect.area().max(f32::MIN_POSITIVE);
+        let ratio = whole.area() / part.rect.area().max(f32::MIN_POSITIVE);
+        let score = self.track.last_detection.as_ref().map_or(0.0, |seen| params.strength(seen));
+        animals
+            && inside > params.part_share
+            && ratio < params.part_times
+            && params.strength(part) < params.part_score * score
     }
 
     /// What follows from the filter's state.

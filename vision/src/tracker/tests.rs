@@ -218,6 +218,104 @@ fn a_picture_older_than_the_last_does_no_harm() {
     assert_eq!((tracks[0].id, tracks[0].last_seen), (1, frame(10)));
 }
 
+/// A box by its edges.
+fn boxed(left: f32, top: f32, right: f32, bottom: f32) -> Rect {
+    Rect::from_edges(left, top, right, bottom)
+}
+
+#[test]
+fn an_animal_whose_half_the_detector_sees_as_another_animal_is_one_track() {
+    let mut tracker = Tracker::new(params());
+    for i in 0..30 {
+        let x = 0.1 + 0.02 * f32::from(i as u8);
+        let whole = seen(CAT, boxed(x, 0.4, x + 0.2, 0.6), 0.6);
+        // From its fifth picture on the hind half is a dog, now a bit less and now a bit more surely.
+        let hind = seen(DOG, boxed(x - 0.01, 0.42, x + 0.1, 0.6), if i % 2 == 0 { 0.45 } else { 0.65 });
+        let boxes = if i < 5 { vec![whole] } else { vec![whole, hind] };
+        let tracks = tracker.update(frame(i), &boxes);
+        assert_eq!(tracks.iter().map(|t| t.id).collect::<Vec<_>>(), [1], "frame {i}");
+    }
+}
+
+#[test]
+fn an_animal_that_comes_out_from_behind_another_is_a_track_when_it_is_out() {
+    let mut tracker = Tracker::new(params());
+    for i in 0..20 {
+        let mother = seen(CAT, boxed(0.3, 0.3, 0.6, 0.6), 0.6);
+        let x = 0.4 + 0.02 * f32::from(i as u8);
+        let calf = seen(CAT, boxed(x, 0.4, x + 0.14, 0.6), 0.5);
+        let tracks = tracker.update(frame(i), &[mother, calf]);
+        let outside = (x + 0.14 - 0.6).max(0.0) / 0.14;
+        assert_eq!(tracks.len(), if outside > 0.31 { 2 } else { 1 }, "frame {i}: {outside}");
+    }
+}
+
+#[test]
+fn an_animal_that_was_followed_before_it_passed_another_keeps_its_track_all_the_while() {
+    let mut tracker = Tracker::new(params());
+    for i in 0..40 {
+        let mother = seen(CAT, boxed(0.35, 0.3, 0.65, 0.6), 0.6);
+        let x = 0.1 + 0.02 * f32::from(i as u8);
+        let calf = seen(CAT, boxed(x, 0.46, x + 0.1, 0.6), 0.5);
+        let tracks = tracker.update(frame(i), &[mother, calf]);
+        assert_eq!(tracks.len(), 2, "frame {i}");
+        assert_eq!(nearest(&tracks, x + 0.05).last_detection.as_ref().unwrap().score, 0.5);
+    }
+    assert!(tracker.take_ended().is_empty());
+}
+
+#[test]
+fn an_animal_before_a_person_or_much_larger_than_what_is_followed_there_begins_a_track() {
+    let mut tracker = Tracker::new(params());
+    tracker.update(frame(0), &[seen(PERSON, boxed(0.3, 0.2, 0.5, 0.8), 0.8)]);
+    let dog = seen(DOG, boxed(0.32, 0.5, 0.46, 0.7), 0.5);
+    assert_eq!(tracker.update(frame(1), &[seen(PERSON, boxed(0.3, 0.2, 0.5, 0.8), 0.8), dog]).len(), 2);
+    let mut tracker = Tracker::new(params());
+    let hill = seen(CAT, boxed(0.1, 0.1, 0.9, 0.9), 0.3);
+    tracker.update(frame(0), std::slice::from_ref(&hill));
+    assert_eq!(tracker.update(frame(1), &[hill, seen(DOG, at(0.5, 0.5), 0.35)]).len(), 2);
+}
+
+#[test]
+fn a_gap_that_ends_is_walked_again_so_that_the_velocity_is_the_one_between_both_ends() {
+    // Seen standing, then three seconds behind a wall, then 0.24 further on.
+    let mut tracker = Tracker::new(TrackerParams { max_lost_us: 5_000_000, ..params() });
+    for i in 0..10 {
+        tracker.update(frame(i), &[seen(CAT, at(0.2 + 0.02 * i as f32, 0.5), 0.6)]);
+    }
+    (10..17).for_each(|i| drop(tracker.update(frame(i), &[])));
+    let tracks = tracker.update(frame(17), &[seen(CAT, at(0.44, 0.5), 0.6)]);
+    assert_eq!(tracks[0].id, 1);
+    // 0.06 in 1.6 s since it was last seen at 0.38.
+    assert!((tracks[0].velocity.x - 0.0375).abs() < 0.02, "{:?}", tracks[0].velocity);
+}
+
+#[test]
+fn a_shaking_camera_does_not_break_tracks() {
+    let mut tracker = Tracker::new(params());
+    for i in 0..40 {
+        // A fifth of their size to and fro, in both directions.
+        let (dx, dy) = (0.02 * ((i * 7 % 3) as f32 - 1.0), 0.02 * ((i * 5 % 3) as f32 - 1.0));
+        let boxes = [0.2, 0.5, 0.8].map(|x| seen(CAT, at(x + dx, 0.5 + dy), 0.5));
+        let mut ids: Vec<_> = tracker.update(frame(i), &boxes).iter().map(|t| t.id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [1, 2, 3], "frame {i}");
+    }
+}
+
+#[test]
+fn a_track_s_fused_scores_follow_its_sightings() {
+    let mut tracker = Tracker::new(params());
+    for i in 0..12 {
+        let scores = if i == 5 { vec![(PERSON, 0.95), (CAT, 0.3)] } else { vec![(CAT, 0.3), (DOG, 0.2)] };
+        tracker.update(frame(i), &[Detection::new(at(0.5, 0.5), scores)]);
+    }
+    let track = tracker.finish().remove(0);
+    assert_eq!(track.fused[0].0, CAT, "{:?}", track.fused);
+    assert!((track.fused[0].1 - 0.3).abs() < 1e-4, "{:?}", track.fused);
+    assert!(track.fused.iter().all(|(label, score)| *label != PERSON || *score < 0.05), "{:?}", track.fused);
+}
+
 fn any_detection() -> impl Strategy<Value = Detection> {
     let score = prop_oneof![9 => 0.0f32..1.0, 1 => Just(f32::NAN)];
     let rect = (-0.5f32..1.5, -0.5f32..1.5, 0.0f32..1.0, 0.0f32..1.0);
@@ -244,6 +342,7 @@ proptest! {
                 prop_assert!(track.rect.y >= 0.0 && track.rect.bottom() <= 1.0001, "{:?}", track.rect);
                 prop_assert!(track.velocity.x.is_finite() && track.velocity.y.is_finite());
                 prop_assert!(track.class_scores.iter().all(|(_, s)| (0.0..=1.001).contains(s)));
+                prop_assert!(track.fused.iter().all(|(_, s)| (0.0..=1.0).contains(s)));
                 prop_assert!(track.first_seen <= track.last_seen);
             }
             ended.extend(tracker.take_ended());
