@@ -166,8 +166,8 @@ impl Live {
     fn watched(&self, watched: Watched) {
         match watched {
             Watched::Seen(incident) => {
-                self.out.view.watch(incident.clone());
-                self.out.retained.put(incident);
+                self.out.view.watch((*incident).clone());
+                self.out.retained.put(*incident);
             }
             Watched::Gone(id) => {
                 self.out.view.unwatch(&id);

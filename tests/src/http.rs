@@ -32,6 +32,11 @@ pub fn post(url: &str, json: &serde_json::Value) -> Result<Answer> {
 }
 
 fn ask(method: &str, url: &str, body: &str) -> Result<Answer> {
+    let (status, body) = exchange(method, url, body)?;
+    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+fn exchange(method: &str, url: &str, body: &str) -> Result<(u16, Vec<u8>)> {
     let rest = url.strip_prefix("http://").context("not an http address")?;
     let (host, path) = rest.find('/').map_or((rest, "/"), |i| rest.split_at(i));
     let mut stream = TcpStream::connect(host).with_context(|| format!("nobody listens at {host}"))?;
@@ -42,10 +47,10 @@ fn ask(method: &str, url: &str, body: &str) -> Result<Answer> {
     write!(stream, "{method} {path} HTTP/1.0\r\nHost: {host}\r\n{kind}Content-Length: {length}\r\n\r\n{body}")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let (head, body) = text.split_once("\r\n\r\n").context("the answer has no end of its head")?;
+    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").context("the answer has no end of its head")?;
+    let head = String::from_utf8_lossy(&bytes[..end]);
     let status = head.split_whitespace().nth(1).and_then(|s| s.parse().ok()).context("the answer has no status")?;
-    Ok(Answer { status, body: body.to_owned() })
+    Ok((status, bytes[end + 4..].to_vec()))
 }
 
 /// The body of a GET that succeeds.
@@ -58,6 +63,18 @@ pub fn get_text(url: &str) -> Result<String> {
         bail!("{url} answers {}: {}", answer.status, answer.body);
     }
     Ok(answer.body)
+}
+
+/// The bytes of a GET that succeeds, such as a picture or a video.
+///
+/// # Errors
+/// As [`get`], and any status but 200.
+pub fn get_bytes(url: &str) -> Result<Vec<u8>> {
+    let (status, body) = exchange("GET", url, "")?;
+    if status != 200 {
+        bail!("{url} answers {status}: {}", String::from_utf8_lossy(&body));
+    }
+    Ok(body)
 }
 
 /// The JSON of a GET that succeeds.

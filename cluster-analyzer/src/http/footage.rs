@@ -175,7 +175,13 @@ fn is_to_come(shared: &Shared, camera: &CameraId, rows: &[Row], from: Micros, un
         return false;
     }
     let young = shared.clock.now().since(until) < FOOTAGE_COMES_WITHIN_US;
-    young || spooled_from(shared, camera).is_some_and(|oldest| oldest < until)
+    (young && !has_ended(shared, camera)) || spooled_from(shared, camera).is_some_and(|oldest| oldest < until)
+}
+
+/// The camera's agent has said goodbye, with nothing left to send. (A last will is no goodbye: it has no time.)
+fn has_ended(shared: &Shared, camera: &CameraId) -> bool {
+    let status = shared.view.camera(camera).and_then(|view| view.status);
+    status.is_some_and(|s| !s.online && s.at.is_some() && s.spool.segments == 0)
 }
 
 /// Capture time of the oldest footage that the camera's agent still holds.

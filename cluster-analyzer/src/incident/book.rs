@@ -149,7 +149,7 @@ impl Book {
             if sight.tier == Some(Tier::Escape) && picture.t.since(since) >= self.params.apart_after_us {
                 entry.apart.remove(&sight.track);
                 self.by_track.remove(&(picture.camera.clone(), sight.track));
-                others.push(New { sight: *sight, was: None, is_not: Some(id.clone()) });
+                others.push(New { sight, was: None, is_not: Some(id.clone()) });
             }
         }
         others
@@ -177,7 +177,7 @@ impl Book {
         }
         let change = entry.go_on(&self.site, &self.params, picture, sight);
         if entry.incident.tier == Tier::Watch {
-            self.watched.extend(change.map(|c| Watched::Seen(c.after)));
+            self.watched.extend(change.map(|c| Watched::Seen(Box::new(c.after))));
             return None;
         }
         self.recorder.goes_on(id, picture.camera, sight.track);
@@ -205,7 +205,7 @@ impl Book {
         let incident = entry.incident.clone();
         self.entries.insert(id.clone(), entry);
         if tier == Tier::Watch {
-            self.watched.push(Watched::Seen(incident));
+            self.watched.push(Watched::Seen(Box::new(incident)));
             return None;
         }
         self.recorder.opened(&id, picture.camera, sight.track);

@@ -135,7 +135,7 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Watched {
     /// Its newest state, of tier `watch`.
-    Seen(Incident),
+    Seen(Box<Incident>),
     /// Nobody sees it any more, or it belongs to another incident now.
     Gone(IncidentId),
 }

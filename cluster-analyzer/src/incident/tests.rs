@@ -1,6 +1,10 @@
+use std::path::Path;
+use std::sync::Arc;
+
 use base::geometry::Rect;
 use base::ids::IncidentId;
 use base::incident::{AlertType, Incident, IncidentState, Rule, Tier};
+use base::site::Site;
 use base::time::Micros;
 use base::wire::{IncidentAction, IncidentCommand, VERSION};
 use vision::Detection;
@@ -8,7 +12,9 @@ use vision::Detection;
 use super::command::{CommandError, apply};
 use super::evidence::Frame;
 use super::{Book, IdSource, Params, Watched};
-use crate::testkit::{CAT, DOG, PERSON, Sim, camera, seconds, site, thing};
+use crate::judge;
+use crate::pipeline::Pipeline;
+use crate::testkit::{CAT, DOG, PERSON, Sim, camera, card, seconds, site, thing};
 
 const TIGER: &[(u16, f32)] = &[(CAT, 0.4), (DOG, 0.25)];
 
@@ -269,17 +275,20 @@ fn without_pictures_time_goes_on_all_the_same() {
 
 #[test]
 fn two_cameras_that_see_the_same_animal_do_not_tell_of_it_in_turns() {
+    // Views that overlap: no time between them.
+    let text = "[site]\nname = \"demo\"\ntimezone = \"UTC\"\n[[camera]]\nid = \"a\"\n[[camera]]\nid = \"b\"\n\
+                [[link]]\nfrom = \"a\"\nto = \"b\"\nseconds = [0, 5]\n";
+    let site = Arc::new(Site::parse(text, Path::new("site.toml")).unwrap());
     let mut sim = Sim::new();
-    let pictures: Vec<f64> = (0..50).map(|i| f64::from(i) / 5.0).collect();
-    for t in pictures {
-        // The link's window is 4 to 40 s with three of slack: the other one takes it over after a second.
-        sim.picture("gate", t, &crossing(0.0)(t));
-        if t > 7.0 {
-            sim.picture("plaza", t, &[thing(0.1 * (t - 6.0) as f32, TIGER)]);
-        }
+    sim.pipeline = Pipeline::new(site, card(), judge::Params::default(), IdSource::Counted(0));
+    for i in 0..60 {
+        let t = f64::from(i) / 5.0;
+        sim.picture("a", t, &crossing(0.0)(t));
+        sim.picture("b", t, &crossing(4.0)(t));
     }
-    let updated = sim.alerts(AlertType::Updated).len();
-    assert!(updated <= 10, "{updated}");
+    assert_eq!(sim.opened().len(), 1);
+    let cameras: Vec<String> = sim.alerts(AlertType::Updated).iter().map(|c| c.after.camera.to_string()).collect();
+    assert_eq!(cameras, ["b"], "told once, when the first camera has lost it");
 }
 
 #[test]

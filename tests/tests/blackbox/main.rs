@@ -10,6 +10,7 @@ mod bad_input;
 mod common;
 mod evaluate;
 mod footage;
+mod incident;
 mod one_box;
 mod outage;
 mod replay;

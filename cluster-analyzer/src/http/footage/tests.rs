@@ -233,6 +233,11 @@ async fn a_clip_is_awaited_while_its_footage_is_on_its_way_and_covers_ten_second
     let waiting = get(&page, path, "").await;
     assert_eq!((waiting.status, waiting.header("retry-after")), (202, "2"));
     assert!(waiting.json()["waiting"].as_str().unwrap().contains("on its way"));
+    let goodbye = CameraStatus { at: Some(OPENED), ..CameraStatus::last_will() };
+    for (status, answer) in [(CameraStatus::last_will(), 202), (goodbye, 200), (CameraStatus::last_will(), 202)] {
+        assert!(page.shared.view.status(&camera(), status));
+        assert_eq!(get(&page, path, "").await.status, answer, "after a goodbye nothing more comes");
+    }
     let partial = get(&page, &format!("{path}?partial=1"), "").await;
     assert_eq!((partial.status, pictures(partial.body).len()), (200, 140), "from 2 s to 16 s");
 
