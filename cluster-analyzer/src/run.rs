@@ -5,7 +5,7 @@
 //! the children.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,12 +17,9 @@ use base::wire::{AnalyzerStatus, Form as _, VERSION};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::alert::mqtt::MqttChannel;
-use crate::alert::sender::Sender;
-use crate::alert::{Channel as _, outbox};
 use crate::archive::{self, ArchiveError};
 use crate::children::{self, ChildError, Mosquitto, Weed};
-use crate::config::{BrokerUrl, Config};
+use crate::config::{BrokerUrl, Config, ConfigError};
 use crate::detect::Detector;
 use crate::detect::desk::Desk;
 use crate::detect::onnx::OnnxDetector;
@@ -40,6 +37,7 @@ use crate::pipeline::Pipeline;
 use crate::upload::{self, UploadError};
 use crate::view::View;
 
+mod alerts;
 mod tasks;
 
 /// Why the service cannot start, or ended.
@@ -49,6 +47,9 @@ pub enum RunError {
     /// The site file is wrong.
     #[error(transparent)]
     Site(#[from] SiteError),
+    /// The config file names something that is not there.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The model folder is wrong.
     #[error(transparent)]
     Model(#[from] vision::ModelError),
@@ -107,6 +108,7 @@ impl RunError {
 /// It cannot start.
 pub async fn run(config: Config, stop: Stop) -> Result<(), RunError> {
     let site = Arc::new(Site::load(&config.site)?);
+    config.alerts.check(&site)?;
     let _lock = lock_data_dir(&config.data_dir)?;
     let first = open_detector(&config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -200,7 +202,7 @@ impl Parts {
         let ledger = Ledger::open(&self.state_db()).map_err(|source| self.state_db_error(source))?;
         let retained = Arc::new(Retained::default());
         let (alerts, alerts_out) = mpsc::unbounded_channel();
-        let alert_task = tokio::spawn(self.sender(&urgent.1, alerts_out, alerts_end)?);
+        let telling = self.tell(&urgent.1, alerts_out, &alerts_end)?;
 
         let desk = Arc::new(Desk::new(self.clock()));
         let (boosts, boosts_out) = mpsc::channel(256);
@@ -227,12 +229,14 @@ impl Parts {
             tokio::spawn(tasks::tell_acks(bulk.1, acks, self.metrics())),
         ];
         let reporters = [
+            self.home_assistant(&link, &retained, &reports_end)?,
+            self.clear_resolved(&link, &retained, &reports_end)?,
             tokio::spawn(tasks::tell_incidents(link.clone(), retained, reports_end.clone())),
             tokio::spawn(tasks::tell_status(link, self.status(&card.name), reports_end)),
         ];
         let (commands, commands_in) = mpsc::channel(64);
         let forward = tokio::spawn(tasks::forward_commands(commands_in, inputs));
-        let page = self.page(&view, commands, &card.name);
+        let page = self.page(&view, commands, telling.channels, &card.name);
         let page_task = tokio::spawn(http::serve(listener, page, intake));
         tracing::info!(site = %site_id, model = card.name, broker = %children.broker, "running");
 
@@ -249,7 +253,9 @@ impl Parts {
         join(upload_task, "the upload").await;
         join(lake_task, "the tables").await;
         no_alerts.stop();
-        join(alert_task, "the alerts").await;
+        for task in telling.tasks {
+            join(task, "the alerts").await;
+        }
         no_reports.stop();
         join_all(reporters, "telling the broker").await;
         no_links.stop();
@@ -277,22 +283,6 @@ impl Parts {
 
     fn connect(&self, broker: &BrokerUrl, purpose: Purpose) -> (Connection, Link) {
         mqtt::connection(&self.site.name, broker, purpose, self.metrics())
-    }
-
-    fn sender(
-        &self,
-        link: &Link,
-        alerts: mpsc::UnboundedReceiver<crate::alert::Queued>,
-        end: Stop,
-    ) -> Result<impl Future<Output = ()> + use<>, RunError> {
-        let db = crate::ledger::open(&self.state_db()).map_err(|e| self.state_db_error(e))?;
-        let channel = Arc::new(MqttChannel::new(link.clone()));
-        let left = outbox::undelivered(&db, channel.name()).map_err(|e| self.state_db_error(e))?;
-        if !left.is_empty() {
-            tracing::info!(alerts = left.len(), "alerts of before are delivered first");
-        }
-        let sender = Sender { channel, db: Arc::new(Mutex::new(db)), metrics: self.metrics(), clock: self.clock() };
-        Ok(sender.run(left, alerts, end))
     }
 
     fn live(
@@ -371,12 +361,19 @@ impl Parts {
         }
     }
 
-    fn page(&self, view: &Arc<View>, commands: mpsc::Sender<Commanded>, model: &str) -> http::Shared {
+    fn page(
+        &self,
+        view: &Arc<View>,
+        commands: mpsc::Sender<Commanded>,
+        channels: http::alerts::Channels,
+        model: &str,
+    ) -> http::Shared {
         http::Shared {
             metrics: self.metrics(),
             view: Arc::clone(view),
             state_db: self.state_db(),
             commands,
+            channels,
             model: model.into(),
             clock: self.clock(),
         }

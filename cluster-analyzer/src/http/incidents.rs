@@ -97,12 +97,12 @@ pub(super) async fn command(
     })
 }
 
-fn incident_id(text: &str) -> Result<IncidentId, Fault> {
+pub(super) fn incident_id(text: &str) -> Result<IncidentId, Fault> {
     IncidentId::new(text).map_err(|e| Fault::bad(e.to_string()))
 }
 
 /// Reads `state.db` on a thread for blocking work, so that a slow disk holds up no other request.
-async fn ask<R: Send + 'static>(
+pub(super) async fn ask<R: Send + 'static>(
     shared: &Shared,
     question: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
 ) -> Result<R, Fault> {

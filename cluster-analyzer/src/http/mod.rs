@@ -9,6 +9,9 @@
 //! | `/api/incidents/{id}/still` | the picture that decided, as it came |
 //! | `/api/incidents/{id}/deliveries` | every attempt to tell of it |
 //! | `POST /api/incidents/{id}/{acknowledge,resolve,note}` | `{"by": …, "text": …}` |
+//! | `/api/alerts/channels` | the ways to tell people |
+//! | `/api/alerts/deliveries?incident=` | every attempt to tell of it, and what is still to be told |
+//! | `POST /api/alerts/test` | `{"channel": …}`: tries a channel |
 //! | `/api/cameras` | last status and age of the last frame of each |
 //! | `/api/cameras/{id}/frame` | the last frame |
 //!
@@ -36,6 +39,7 @@ use crate::incident::command::CommandError;
 use crate::metrics::Metrics;
 use crate::view::View;
 
+pub mod alerts;
 mod cameras;
 mod incidents;
 #[cfg(test)]
@@ -63,6 +67,8 @@ pub struct Shared {
     pub state_db: PathBuf,
     /// To the incidents.
     pub commands: mpsc::Sender<Commanded>,
+    /// The ways to tell people.
+    pub channels: alerts::Channels,
     /// The detector's name.
     pub model: Arc<str>,
     /// The clock.
@@ -79,6 +85,9 @@ pub fn router(shared: Shared) -> Router {
         .route("/api/incidents/{id}/still", get(incidents::still))
         .route("/api/incidents/{id}/deliveries", get(incidents::deliveries))
         .route("/api/incidents/{id}/{action}", post(incidents::command))
+        .route("/api/alerts/channels", get(alerts::channels))
+        .route("/api/alerts/deliveries", get(alerts::deliveries))
+        .route("/api/alerts/test", post(alerts::test))
         .route("/api/cameras", get(cameras::list))
         .route("/api/cameras/{id}/frame", get(cameras::frame))
         .fallback(|| async { Fault::not_found("there is no such page") })
