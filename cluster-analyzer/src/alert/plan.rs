@@ -202,13 +202,15 @@ impl Plan {
     fn remind(&self, open: &mut Open, now: Micros) -> Vec<Step> {
         let mut steps = Vec::new();
         let payload = Payload::from(open.alert.clone());
+        // In quiet hours one reminder waits for their end, not a heap of them.
+        let due_at = self.rules.due_at(&open.alert.after, now);
         let draft = |route: usize, reason: Reason, round: u32, since: Micros| Draft {
             route,
             reason,
             round,
             since,
             now,
-            due_at: self.rules.due_at(&open.alert.after, now),
+            due_at,
             seq: open.seq,
             payload: &payload,
         };
@@ -216,7 +218,7 @@ impl Plan {
         for (index, told) in &mut open.told {
             let route = &self.rules.routes[*index];
             if repeats_at(route, told).is_some_and(|at| at <= now) {
-                (told.last, told.rounds) = (now, told.rounds + 1);
+                (told.last, told.rounds) = (due_at, told.rounds + 1);
                 steps.extend(self.notices(&draft(*index, Reason::Repeat, told.rounds, told.first)));
             }
             if escalates_at(route, told).is_some_and(|at| at <= now) {
@@ -227,7 +229,7 @@ impl Plan {
         for (next, since) in escalated {
             // A route that knows already repeats by itself.
             if let std::collections::btree_map::Entry::Vacant(free) = open.told.entry(next) {
-                let told = free.insert(Told { first: now, last: now, rounds: 0, escalated: false });
+                let told = free.insert(Told { first: due_at, last: due_at, rounds: 0, escalated: false });
                 steps.extend(self.notices(&draft(next, Reason::Escalated, told.rounds, since)));
             }
         }

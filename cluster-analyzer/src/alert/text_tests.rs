@@ -12,6 +12,7 @@ fn notice(reason: Reason, change: impl FnOnce(&mut Alert)) -> Notice {
         camera: testkit::camera("plaza"),
         from: NOON.plus_us(4_000_000),
         until: NOON.plus_us(40_000_000),
+        likelihood: 1.0,
     }];
     change(&mut alert);
     Notice {
