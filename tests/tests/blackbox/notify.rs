@@ -196,14 +196,14 @@ fn killed_between_opening_and_delivery_it_tells_after_the_restart_and_twice_at_m
     let again = tests::eventually(SOON, "the webhook has it again", || taken("take").pop()).unwrap();
     assert_eq!(again["delivery"], taken("slow")[0]["delivery"], "by which the receiver knows that it has it");
 
-    let told = || -> anyhow::Result<()> {
+    let told = |zoo: &Zoo| -> anyhow::Result<()> {
         let told = get_json(&zoo.analyzer.url(&format!("/api/alerts/deliveries?incident={id}")))?;
         anyhow::ensure!(told["undelivered"] == json!([]), "{told}");
         Ok(())
     };
-    eventually_ok(SOON, "the delivery is recorded", told).unwrap();
+    eventually_ok(SOON, "the delivery is recorded", || told(&zoo)).unwrap();
     zoo.analyzer.restart().unwrap();
-    eventually_ok(SOON, "nothing is left to tell", told).unwrap();
+    eventually_ok(SOON, "nothing is left to tell", || told(&zoo)).unwrap();
     assert_eq!(taken("slow").len() + taken("take").len(), 2);
 }
 
