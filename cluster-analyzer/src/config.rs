@@ -13,6 +13,8 @@ use tables::StoreConfig;
 
 use crate::judge::{self, Calibration};
 
+pub mod alert;
+
 /// Where a person's mistake is: one sentence with the file, the line or the flag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -86,6 +88,7 @@ struct File {
     archive: ArchiveConfig,
     lake: LakeConfig,
     children: ChildrenConfig,
+    alert: alert::AlertSection,
 }
 
 #[derive(Debug, Deserialize)]
@@ -240,6 +243,8 @@ pub struct Config {
     pub lake: LakeConfig,
     /// Ports of children.
     pub children: ChildrenConfig,
+    /// Who is told of what.
+    pub alerts: alert::Alerts,
 }
 
 /// Where the default model lies, relative to the current directory.
@@ -251,13 +256,13 @@ impl Config {
     /// # Errors
     /// One sentence that names the file and line, or the flag, and what would be right.
     pub fn load(flags: &RunFlags) -> Result<Self, ConfigError> {
-        let Some(path) = &flags.config else { return Self::of(File::default(), None, flags) };
+        let Some(path) = &flags.config else { return Self::of(File::default(), "", None, flags) };
         let text = std::fs::read_to_string(path)
             .map_err(|e| ConfigError::Unreadable { file: path.clone(), why: e.to_string() })?;
-        Self::of(parse(&text, path)?, Some(path), flags)
+        Self::of(parse(&text, path)?, &text, Some(path), flags)
     }
 
-    fn of(file: File, path: Option<&Path>, flags: &RunFlags) -> Result<Self, ConfigError> {
+    fn of(file: File, text: &str, path: Option<&Path>, flags: &RunFlags) -> Result<Self, ConfigError> {
         let beside =
             |given: Option<PathBuf>| given.map(|p| path.and_then(Path::parent).map_or(p.clone(), |dir| dir.join(p)));
         let mut children = file.children;
@@ -281,6 +286,7 @@ impl Config {
             archive: file.archive,
             lake: file.lake,
             children,
+            alerts: path.map(|path| alert::Alerts::of(file.alert, text, path)).transpose()?.unwrap_or_default(),
         };
         config.check().map_err(ConfigError::Flag)?;
         Ok(config)
@@ -369,7 +375,7 @@ mod tests {
     use super::*;
 
     fn fault(text: &str) -> String {
-        match parse(text, Path::new("analyzer.toml")).and_then(|f| Config::of(f, None, &RunFlags::default())) {
+        match parse(text, Path::new("analyzer.toml")).and_then(|f| Config::of(f, text, None, &RunFlags::default())) {
             Ok(_) => panic!("accepted: {text}"),
             Err(e) => e.to_string(),
         }
@@ -395,7 +401,7 @@ mod tests {
         let text = "site = 'site.toml'\ndata_dir = '/var/lib/p'\n[children]\nmqtt_port = 1900\n";
         let path = Path::new("/etc/paddock/analyzer.toml");
         let flags = RunFlags { mqtt_port: Some(2000), ..RunFlags::default() };
-        let config = Config::of(parse(text, path).unwrap(), Some(path), &flags).unwrap();
+        let config = Config::of(parse(text, path).unwrap(), text, Some(path), &flags).unwrap();
         assert_eq!(config.site, Path::new("/etc/paddock/site.toml"));
         assert_eq!(config.data_dir, Path::new("/var/lib/p"));
         assert_eq!((config.children.mqtt_port, config.children.s3_port), (2000, 8333));

@@ -9,7 +9,7 @@ use base::incident::{Alert, Incident};
 use bytes::Bytes;
 use rusqlite::{Connection, Result, TransactionBehavior};
 
-use crate::alert::{Queued, outbox};
+use crate::alert::{Payload, Queued, home_assistant, outbox, retained};
 use crate::incident::evidence::Kept;
 use crate::incident::store;
 
@@ -53,6 +53,8 @@ impl Ledger {
         let db = open(path)?;
         store::create(&db)?;
         outbox::create(&db)?;
+        home_assistant::tell::create(&db)?;
+        retained::create(&db)?;
         Ok(Self { db })
     }
 
@@ -71,7 +73,10 @@ impl Ledger {
         for kept in &entry.evidence {
             store::put_evidence(&transaction, kept)?;
         }
-        let queue = |alert: &Alert| Ok(Queued { seq: Some(outbox::put(&transaction, alert)?), alert: alert.clone() });
+        let queue = |alert: &Alert| {
+            let payload = Payload::from(alert.clone());
+            Ok(Queued { seq: Some(outbox::put(&transaction, &payload)?), payload })
+        };
         let queued = entry.alerts.iter().map(queue).collect::<Result<Vec<_>>>()?;
         transaction.commit()?;
         Ok(queued)
@@ -154,9 +159,10 @@ mod tests {
         let mut db = open(&path).unwrap();
         assert_eq!(outbox::undelivered(&db, "mqtt").unwrap(), queued);
         let seq = queued[0].seq.unwrap();
-        outbox::record(&mut db, seq, "mqtt", Micros(10), 5, Some("offline")).unwrap();
+        let outcome = |at, answer| outbox::Outcome { started: Micros(9), at: Micros(at), latency_us: 5, answer };
+        outbox::record(&mut db, seq, "mqtt", None, &outcome(10, Err("offline"))).unwrap();
         assert_eq!(outbox::undelivered(&db, "mqtt").unwrap().len(), 1);
-        outbox::record(&mut db, seq, "mqtt", Micros(11), 6, None).unwrap();
+        outbox::record(&mut db, seq, "mqtt", None, &outcome(11, Ok("taken"))).unwrap();
         assert!(outbox::undelivered(&db, "mqtt").unwrap().is_empty());
         let attempts = outbox::attempts(&db, &open_incident.id).unwrap();
         assert_eq!(attempts.iter().map(|a| a.error.as_deref()).collect::<Vec<_>>(), [Some("offline"), None]);

@@ -13,7 +13,7 @@ use base::incident::{Alert, AlertType, Incident, IncidentState, Tier};
 use base::input::chain;
 use base::time::{Clock, Micros};
 use base::wire::{IncidentCommand, VERSION};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::alert::Queued;
 use crate::detect::desk::Desk;
@@ -157,7 +157,7 @@ impl Live {
         let entry = Entry { incidents, alerts, stills, evidence };
         let queued = self.ledger.commit(&entry).unwrap_or_else(|error| {
             tracing::error!("incidents cannot be written to disk and are told all the same: {}", chain(&error));
-            entry.alerts.iter().map(|alert| Queued { seq: None, alert: alert.clone() }).collect()
+            entry.alerts.iter().map(|alert| Queued { seq: None, payload: alert.clone().into() }).collect()
         });
         self.pass(entry.incidents, queued);
     }
@@ -188,7 +188,7 @@ impl Live {
 
     fn pass(&mut self, incidents: Vec<Incident>, queued: Vec<Queued>) {
         for queued in queued {
-            let alert = &queued.alert;
+            let Some(alert) = queued.payload.alert() else { continue };
             self.metrics.alerts.get_or_create(&Event { event: alert.kind.as_str() }).inc();
             if alert.kind == AlertType::Opened {
                 let incident = &alert.after;
@@ -258,6 +258,8 @@ pub struct Retained {
     /// `None`: to be cleared.
     states: Mutex<BTreeMap<IncidentId, (Option<Incident>, bool)>>,
     changed: Notify,
+    /// One more with each new state.
+    version: watch::Sender<u64>,
 }
 
 /// So many incidents that are over are published again on a new connection.
@@ -292,6 +294,22 @@ impl Retained {
         }
         drop(states);
         self.changed.notify_one();
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    /// Says each time that a state is new.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// Those that are not resolved.
+    pub fn open(&self) -> Vec<Incident> {
+        self.lock().values().filter(|(i, _)| !is_over(i)).filter_map(|(i, _)| i.clone()).collect()
+    }
+
+    /// Not to be published any more, unless it changes.
+    pub fn forget(&self, id: &IncidentId) {
+        self.lock().remove(id);
     }
 
     /// Everything has to be published again.

@@ -33,6 +33,22 @@ pub struct Event {
     pub event: &'static str,
 }
 
+/// Labels `channel`, one of the config file's, and `result`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfDelivery {
+    /// The channel's name.
+    pub channel: String,
+    /// `delivered`, `failed` or `given_up`.
+    pub result: &'static str,
+}
+
+/// Label `channel`, one of the config file's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfChannel {
+    /// The channel's name.
+    pub channel: String,
+}
+
 /// A gauge of a fraction.
 pub type GaugeF64 = Gauge<f64, AtomicU64>;
 
@@ -80,6 +96,12 @@ pub struct Metrics {
     /// From the capture of the deciding frame to the broker's word that it has the alert, seconds; of opened
     /// ones that were not drills.
     pub capture_to_alert_seconds: Histogram,
+    /// Attempts at delivery, by channel and result.
+    pub deliveries: Family<OfDelivery, Counter>,
+    /// How long an attempt took, by channel and result, seconds.
+    pub delivery_seconds: Family<OfDelivery, Histogram, fn() -> Histogram>,
+    /// Notices not delivered yet, by channel.
+    pub notices_waiting: Family<OfChannel, Gauge>,
 
     /// Chunks of segments received.
     pub segment_chunks: Counter,
@@ -159,6 +181,9 @@ impl Metrics {
             alert_failures: Counter::default(),
             alerts_waiting: Gauge::default(),
             capture_to_alert_seconds: latency(),
+            deliveries: Family::default(),
+            delivery_seconds: Family::new_with_constructor(latency as fn() -> Histogram),
+            notices_waiting: Family::default(),
             segment_chunks: Counter::default(),
             segments_stored: Counter::default(),
             segments_repeated: Counter::default(),
@@ -219,6 +244,9 @@ impl Metrics {
             "From capture of the deciding frame to delivery of the alert",
             self.capture_to_alert_seconds.clone(),
         );
+        r.register("deliveries", "Attempts at delivery, by channel and result", self.deliveries.clone());
+        r.register("delivery_seconds", "How long an attempt at delivery took", self.delivery_seconds.clone());
+        r.register("notices_waiting", "Notices not delivered yet, by channel", self.notices_waiting.clone());
     }
 
     fn register_storage(&mut self) {
@@ -289,5 +317,21 @@ mod tests {
         assert!(text.contains("paddock_capture_to_alert_seconds_bucket{le=\"0.5\"} 1"), "{text}");
         assert!(text.contains("paddock_messages_rejected_total{reason=\"no_header\"} 1"), "{text}");
         assert_eq!(metrics.rejected_total(&["no_header", "version"]), 1);
+    }
+
+    #[test]
+    fn the_dashboard_asks_for_nothing_that_the_page_does_not_have() {
+        // A family without a label yet is not on the page, so that names are taken from where they are registered.
+        let known: std::collections::BTreeSet<&str> = include_str!("metrics.rs").split('"').collect();
+        let dashboard = include_str!("../../deploy/grafana/paddock.json");
+        let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        let names: std::collections::BTreeSet<&str> =
+            dashboard.split(|c| !is_name(c)).filter(|word| word.starts_with("paddock_")).collect();
+        assert!(names.len() > 20, "{names:?}");
+        for name in names {
+            let plain = name.strip_suffix("_total").or(name.strip_suffix("_bucket")).unwrap_or(name);
+            let plain = plain.strip_prefix("paddock_").unwrap_or(plain);
+            assert!(known.contains(plain), "{name} is registered nowhere");
+        }
     }
 }

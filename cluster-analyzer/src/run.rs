@@ -5,7 +5,7 @@
 //! the children.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,12 +17,9 @@ use base::wire::{AnalyzerStatus, Form as _, VERSION};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::alert::mqtt::MqttChannel;
-use crate::alert::sender::Sender;
-use crate::alert::{Channel as _, outbox};
 use crate::archive::{self, ArchiveError};
 use crate::children::{self, ChildError, Mosquitto, Weed};
-use crate::config::{BrokerUrl, Config};
+use crate::config::{BrokerUrl, Config, ConfigError};
 use crate::detect::Detector;
 use crate::detect::desk::Desk;
 use crate::detect::onnx::OnnxDetector;
@@ -41,6 +38,7 @@ use crate::pipeline::Pipeline;
 use crate::upload::{self, UploadError};
 use crate::view::View;
 
+mod alerts;
 mod tasks;
 
 /// Why the service cannot start, or ended.
@@ -50,6 +48,9 @@ pub enum RunError {
     /// The site file is wrong.
     #[error(transparent)]
     Site(#[from] SiteError),
+    /// The config file names something that is not there.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The model folder is wrong.
     #[error(transparent)]
     Model(#[from] vision::ModelError),
@@ -108,6 +109,7 @@ impl RunError {
 /// It cannot start.
 pub async fn run(config: Config, stop: Stop) -> Result<(), RunError> {
     let site = Arc::new(Site::load(&config.site)?);
+    config.alerts.check(&site)?;
     let _lock = lock_data_dir(&config.data_dir)?;
     let first = open_detector(&config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -201,7 +203,7 @@ impl Parts {
         let ledger = Ledger::open(&self.state_db()).map_err(|source| self.state_db_error(source))?;
         let retained = Arc::new(Retained::default());
         let (alerts, alerts_out) = mpsc::unbounded_channel();
-        let alert_task = tokio::spawn(self.sender(&urgent.1, alerts_out, alerts_end)?);
+        let telling = self.tell(&urgent.1, alerts_out, &alerts_end)?;
 
         let desk = Arc::new(Desk::new(self.clock()));
         let (boosts, boosts_out) = mpsc::channel(256);
@@ -228,13 +230,15 @@ impl Parts {
             tokio::spawn(tasks::tell_acks(bulk.1, acks, self.metrics())),
         ];
         let reporters = [
+            self.home_assistant(&link, &retained, &reports_end)?,
+            self.clear_resolved(&link, &retained, &reports_end)?,
             tokio::spawn(tasks::tell_incidents(link.clone(), retained, reports_end.clone())),
             tokio::spawn(tasks::tell_status(link, self.status(&card.name), reports_end)),
         ];
         let (commands, commands_in) = mpsc::channel(64);
         let forward = tokio::spawn(tasks::forward_commands(commands_in, inputs));
         let footage = Arc::new(Shelf::new(site_id.clone(), &data_dir, &children.store));
-        let page = self.page(&view, commands, &card.name, footage);
+        let page = self.page(&view, commands, telling.channels, &card.name, footage);
         let page_task = tokio::spawn(http::serve(listener, page, intake));
         tracing::info!(site = %site_id, model = card.name, broker = %children.broker, "running");
 
@@ -251,7 +255,9 @@ impl Parts {
         join(upload_task, "the upload").await;
         join(lake_task, "the tables").await;
         no_alerts.stop();
-        join(alert_task, "the alerts").await;
+        for task in telling.tasks {
+            join(task, "the alerts").await;
+        }
         no_reports.stop();
         join_all(reporters, "telling the broker").await;
         no_links.stop();
@@ -279,22 +285,6 @@ impl Parts {
 
     fn connect(&self, broker: &BrokerUrl, purpose: Purpose) -> (Connection, Link) {
         mqtt::connection(&self.site.name, broker, purpose, self.metrics())
-    }
-
-    fn sender(
-        &self,
-        link: &Link,
-        alerts: mpsc::UnboundedReceiver<crate::alert::Queued>,
-        end: Stop,
-    ) -> Result<impl Future<Output = ()> + use<>, RunError> {
-        let db = crate::ledger::open(&self.state_db()).map_err(|e| self.state_db_error(e))?;
-        let channel = Arc::new(MqttChannel::new(link.clone()));
-        let left = outbox::undelivered(&db, channel.name()).map_err(|e| self.state_db_error(e))?;
-        if !left.is_empty() {
-            tracing::info!(alerts = left.len(), "alerts of before are delivered first");
-        }
-        let sender = Sender { channel, db: Arc::new(Mutex::new(db)), metrics: self.metrics(), clock: self.clock() };
-        Ok(sender.run(left, alerts, end))
     }
 
     fn live(
@@ -377,6 +367,7 @@ impl Parts {
         &self,
         view: &Arc<View>,
         commands: mpsc::Sender<Commanded>,
+        channels: http::alerts::Channels,
         model: &str,
         footage: Arc<Shelf>,
     ) -> http::Shared {
@@ -386,6 +377,7 @@ impl Parts {
             state_db: self.state_db(),
             footage,
             commands,
+            channels,
             model: model.into(),
             clock: self.clock(),
         }

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base::geometry::Rect;
-use base::ids::CameraId;
-use base::incident::AlertType;
+use base::ids::{CameraId, IncidentId};
+use base::incident::{Alert, AlertType, Incident, IncidentState};
 use base::site::Site;
 use base::time::Micros;
-use base::wire::Light;
+use base::wire::{Form as _, Light, VERSION};
 use vision::{Detection, ModelCard};
 
 use crate::incident::evidence::Kept;
@@ -164,4 +164,29 @@ impl Sim {
     pub fn opened(&self) -> Vec<&Change> {
         self.alerts(AlertType::Opened)
     }
+}
+
+/// A tiger at `gate`, on the path, just opened at `at`.
+pub fn incident(at: Micros) -> Incident {
+    let example = include_str!("../../base/testdata/incident.json");
+    let example = Incident::from_json(example.as_bytes()).unwrap();
+    Incident {
+        id: IncidentId::derived(at, 1),
+        state: IncidentState::Open,
+        opened_at: at,
+        updated_at: at,
+        camera: camera("gate"),
+        zone: Some("path".parse().unwrap()),
+        next: vec![],
+        sightings: vec![],
+        acknowledged: None,
+        resolved: None,
+        notes: vec![],
+        ..example
+    }
+}
+
+/// The alert that opens [`incident`], sent `latency_us` after its capture.
+pub fn opened_alert(at: Micros, latency_us: i64) -> Alert {
+    Alert { v: VERSION, kind: AlertType::Opened, at, latency_us, before: None, after: incident(at) }
 }

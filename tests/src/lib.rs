@@ -7,7 +7,7 @@
 //!
 //! Reading order:
 //! - [`place`], [`wait`], [`process`]: where things are, waiting with a deadline, one child process.
-//! - [`mosquitto`], [`weed`], [`rtsp`]: a real broker, a real S3 server, a real camera.
+//! - [`mosquitto`], [`weed`], [`rtsp`], [`receivers`]: a real broker, a real S3 server, a real camera, those who are told.
 //! - [`watch`], [`http`], [`python`]: looking from outside: MQTT, HTTP, other people's table readers.
 //! - [`analyzer`], [`agent`], [`scenes`], [`site`]: our own programs, footage and site files.
 //! - [`demo`]: `make demo`; [`bench`]: `make bench`.
@@ -27,6 +27,7 @@ pub mod mosquitto;
 pub mod place;
 pub mod process;
 pub mod python;
+pub mod receivers;
 pub mod rtsp;
 pub mod scenes;
 pub mod site;
@@ -39,6 +40,7 @@ pub use analyzer::Analyzer;
 pub use mosquitto::Mosquitto;
 pub use place::{Scratch, bin, repo_root};
 pub use process::Proc;
+pub use receivers::Receivers;
 pub use rtsp::RtspServer;
 pub use wait::eventually;
 pub use watch::{Message, MqttWatch};

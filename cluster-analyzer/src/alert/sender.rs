@@ -1,10 +1,10 @@
-//! One worker a channel: alerts in order, each until it is delivered.
+//! The broker's worker: every event in order, each until it is delivered. It asks no route and waits for no
+//! decision, so that an alert reaches the broker first.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use base::incident::AlertType;
 use base::input::chain;
 use base::retry::Backoff;
 use base::stop::Stop;
@@ -12,8 +12,9 @@ use base::time::Clock;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::{Channel, Queued, outbox};
-use crate::metrics::Metrics;
+use super::outbox::{self, Outcome};
+use super::{Channel, Delivery, Notice, Queued, Reason, text};
+use crate::metrics::{Metrics, OfDelivery};
 
 /// An attempt that fails is recorded once a minute at most: an outage of hours must not fill the disk.
 const RECORD_FAILURES_EVERY: u32 = 12;
@@ -64,24 +65,26 @@ impl Sender {
     }
 
     async fn attempt(&self, queued: &Queued, failures: u32) -> bool {
-        let outcome = self.channel.deliver(&queued.alert).await;
-        let now = self.clock.now();
-        // An opened alert's latency counts from the frame that decided it; `at` and `latency_us` give its capture.
-        let captured_at = queued.alert.at.plus_us(-queued.alert.latency_us);
-        let latency_us = now.since(captured_at);
-        let error = outcome.as_ref().err().map(|e| chain(e));
-        match &error {
-            None => self.delivered(queued, latency_us),
-            Some(error) => {
+        let started = self.clock.now();
+        let outcome = self.channel.deliver(&plain(self.channel.name(), queued)).await;
+        let at = self.clock.now();
+        let latency_us = at.since(queued.payload.captured_at());
+        let answer = outcome.map_err(|e| chain(&e));
+        self.count(&answer, at.since(started));
+        match &answer {
+            Ok(_) => self.delivered(queued, latency_us),
+            Err(error) => {
                 self.metrics.alert_failures.inc();
-                tracing::warn!(channel = self.channel.name(), incident = %queued.alert.after.id, "trying again: {error}");
+                let (name, subject) = (self.channel.name(), queued.payload.subject());
+                tracing::warn!(channel = name, %subject, "trying again: {error}");
             }
         }
         if let Some(seq) = queued.seq
-            && (error.is_none() || failures.is_multiple_of(RECORD_FAILURES_EVERY))
+            && (answer.is_ok() || failures.is_multiple_of(RECORD_FAILURES_EVERY))
         {
+            let outcome = Outcome { started, at, latency_us, answer: answer.as_deref().map_err(String::as_str) };
             let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(e) = outbox::record(&mut db, seq, self.channel.name(), now, latency_us, error.as_deref()) {
+            if let Err(e) = outbox::record(&mut db, seq, self.channel.name(), None, &outcome) {
                 tracing::error!(
                     seq,
                     "the attempt cannot be recorded, so that the alert may be sent again: {}",
@@ -89,41 +92,66 @@ impl Sender {
                 );
             }
         }
-        error.is_none()
+        answer.is_ok()
+    }
+
+    fn count(&self, answer: &Result<String, String>, took_us: i64) {
+        let result = if answer.is_ok() { "delivered" } else { "failed" };
+        let of = OfDelivery { channel: self.channel.name().to_owned(), result };
+        self.metrics.deliveries.get_or_create(&of).inc();
+        self.metrics.delivery_seconds.get_or_create(&of).observe(took_us as f64 / 1e6);
     }
 
     fn delivered(&self, queued: &Queued, latency_us: i64) {
-        let alert = &queued.alert;
-        if alert.kind == AlertType::Opened {
-            if !alert.after.drill {
-                self.metrics.capture_to_alert_seconds.observe(latency_us as f64 / 1e6);
-            }
-            tracing::info!(
-                incident = %alert.after.id,
-                camera = %alert.after.camera,
-                label = %alert.after.label,
-                species = alert.after.species.as_ref().map(tracing::field::display),
-                latency_ms = latency_us / 1000,
-                "alarm delivered"
-            );
+        let Some(alert) = queued.payload.alert().filter(|_| queued.payload.opens()) else { return };
+        if !alert.after.drill {
+            self.metrics.capture_to_alert_seconds.observe(latency_us as f64 / 1e6);
         }
+        tracing::info!(
+            incident = %alert.after.id,
+            camera = %alert.after.camera,
+            label = %alert.after.label,
+            species = alert.after.species.as_ref().map(tracing::field::display),
+            latency_ms = latency_us / 1000,
+            "alarm delivered"
+        );
     }
+}
+
+/// An event without words: the broker's readers are programs.
+fn plain(channel: &str, queued: &Queued) -> Delivery {
+    let at = queued.payload.at();
+    let notice = Notice {
+        id: String::new(),
+        seq: queued.seq,
+        channel: channel.to_owned(),
+        person: None,
+        people: Vec::new(),
+        route: String::new(),
+        reason: Reason::Updated,
+        round: 0,
+        since: at,
+        planned_at: at,
+        due_at: at,
+        payload: queued.payload.clone(),
+    };
+    let text = text::Text { title: String::new(), sentence: String::new() };
+    Delivery { notice, text, still: None, page_url: None }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use base::ids::{CameraId, IncidentId, SiteId};
-    use base::incident::{Alert, Incident, IncidentState, Tier};
+    use base::incident::Alert;
     use base::time::{Micros, SimClock};
-    use base::wire::VERSION;
     use futures::FutureExt as _;
     use futures::future::BoxFuture;
 
     use super::*;
-    use crate::alert::DeliveryError;
+    use crate::alert::{Answer, DeliveryError};
     use crate::ledger::{self, Entry, Ledger};
+    use crate::testkit;
 
     /// Fails as often as it is told, then delivers.
     #[derive(Default)]
@@ -133,51 +161,30 @@ mod tests {
     }
 
     impl Channel for Flaky {
-        fn name(&self) -> &'static str {
+        fn name(&self) -> &str {
             "flaky"
         }
 
-        fn deliver<'a>(&'a self, alert: &'a Alert) -> BoxFuture<'a, Result<(), DeliveryError>> {
+        fn kind(&self) -> &'static str {
+            "flaky"
+        }
+
+        fn deliver<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<Answer, DeliveryError>> {
             async move {
                 let left = self.failures.load(Ordering::SeqCst);
                 if left > 0 {
                     self.failures.store(left - 1, Ordering::SeqCst);
-                    return Err(DeliveryError { source: "down".into() });
+                    return Err(DeliveryError::new("down"));
                 }
-                self.delivered.lock().unwrap().push(alert.at.0);
-                Ok(())
+                self.delivered.lock().unwrap().push(delivery.notice.payload.at().0);
+                Ok("taken".into())
             }
             .boxed()
         }
     }
 
     fn alert(at: i64) -> Alert {
-        let after = Incident {
-            v: VERSION,
-            id: IncidentId::derived(Micros(at), 1),
-            site: SiteId::new("demo").unwrap(),
-            tier: Tier::Escape,
-            state: IncidentState::Open,
-            opened_at: Micros(at),
-            updated_at: Micros(at),
-            camera: CameraId::new("a").unwrap(),
-            zone: None,
-            rect: base::geometry::Rect::FULL,
-            label: "dog".into(),
-            species: None,
-            danger: None,
-            confidence: 0.9,
-            heading: None,
-            reason: Default::default(),
-            whereabouts: Default::default(),
-            sightings: vec![],
-            next: vec![],
-            acknowledged: None,
-            resolved: None,
-            notes: vec![],
-            drill: false,
-        };
-        Alert { v: VERSION, kind: AlertType::Opened, at: Micros(at), latency_us: 100, before: None, after }
+        testkit::opened_alert(Micros(at), 100)
     }
 
     #[tokio::test]
@@ -196,7 +203,7 @@ mod tests {
         // One is left from before, one comes, and one could not be written to disk.
         let (to_sender, from_live) = mpsc::unbounded_channel();
         to_sender.send(queued.pop().unwrap()).unwrap();
-        to_sender.send(Queued { seq: None, alert: alert(3_000) }).unwrap();
+        to_sender.send(Queued { seq: None, payload: alert(3_000).into() }).unwrap();
         drop(to_sender);
         let (_stopper, end) = base::stop::pair();
         tokio::time::timeout(Duration::from_secs(20), sender.run(queued, from_live, end)).await.unwrap();
@@ -207,7 +214,8 @@ mod tests {
         assert!(attempts[0].error.as_deref().unwrap().contains("down"));
         let last = attempts.last().unwrap();
         // Captured at 1,000 - 100, delivered at 5,000.
-        assert_eq!((last.error.as_deref(), last.latency_us), (None, 4_100));
+        assert_eq!((last.error.as_deref(), last.latency_us, last.ok), (None, 4_100, true));
+        assert_eq!(last.answer.as_deref(), Some("taken"));
     }
 
     #[tokio::test]

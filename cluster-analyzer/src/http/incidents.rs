@@ -163,7 +163,7 @@ pub(super) async fn command(
     })
 }
 
-fn incident_id(text: &str) -> Result<IncidentId, Fault> {
+pub(super) fn incident_id(text: &str) -> Result<IncidentId, Fault> {
     IncidentId::new(text).map_err(|e| Fault::bad(e.to_string()))
 }
 

@@ -11,6 +11,9 @@
 //! | `/api/incidents/{id}/clip.mp4` | ten seconds before its opening and ten after it |
 //! | `/api/incidents/{id}/deliveries` | every attempt to tell of it |
 //! | `POST /api/incidents/{id}/{acknowledge,resolve,note}` | `{"by": …, "text": …}` |
+//! | `/api/alerts/channels` | the ways to tell people |
+//! | `/api/alerts/deliveries?incident=` | every attempt to tell of it, and what is still to be told |
+//! | `POST /api/alerts/test` | `{"channel": …}`: tries a channel |
 //! | `/api/cameras` | last status and age of the last frame of each |
 //! | `/api/cameras/{id}/frame` | the last frame |
 //! | `/api/footage/{camera}?from=&to=` | what was recorded, gaps, incidents |
@@ -42,6 +45,7 @@ use crate::incident::command::CommandError;
 use crate::metrics::Metrics;
 use crate::view::View;
 
+pub mod alerts;
 mod cameras;
 mod footage;
 mod incidents;
@@ -73,6 +77,8 @@ pub struct Shared {
     pub footage: Arc<Shelf>,
     /// To the incidents.
     pub commands: mpsc::Sender<Commanded>,
+    /// The ways to tell people.
+    pub channels: alerts::Channels,
     /// The detector's name.
     pub model: Arc<str>,
     /// The clock.
@@ -92,6 +98,9 @@ pub fn router(shared: Shared) -> Router {
         .route("/api/incidents/{id}/clip.mp4", get(footage::clip))
         .route("/api/incidents/{id}/deliveries", get(incidents::deliveries))
         .route("/api/incidents/{id}/{action}", post(incidents::command))
+        .route("/api/alerts/channels", get(alerts::channels))
+        .route("/api/alerts/deliveries", get(alerts::deliveries))
+        .route("/api/alerts/test", post(alerts::test))
         .route("/api/cameras", get(cameras::list))
         .route("/api/cameras/{id}/frame", get(cameras::frame))
         .route("/api/footage/{camera}", get(footage::timeline))

@@ -84,6 +84,7 @@ impl Page {
             view: Arc::new(View::new([CameraId::new("gate").unwrap()])),
             state_db,
             commands,
+            channels: alerts::Channels::default(),
             model: "test".into(),
             clock: Arc::new(SimClock::at(now)),
         };

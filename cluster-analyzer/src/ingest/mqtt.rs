@@ -85,12 +85,33 @@ impl Link {
         retain: bool,
         expiry: Option<Duration>,
     ) -> Result<(), PublishError> {
+        self.publish_at(topic.name(&self.site), payload, retain, expiry).await
+    }
+
+    /// Publishes below `paddock/{site}/`, where no [`Topic`] is.
+    ///
+    /// # Errors
+    /// As [`Link::publish`].
+    pub async fn publish_below(&self, below: &str, payload: String, retain: bool) -> Result<(), PublishError> {
+        self.publish_at(base::topic::filter(&self.site, below), payload, retain, None).await
+    }
+
+    /// Publishes anywhere: what other programs read.
+    ///
+    /// # Errors
+    /// As [`Link::publish`].
+    pub async fn publish_at(
+        &self,
+        name: String,
+        payload: String,
+        retain: bool,
+        expiry: Option<Duration>,
+    ) -> Result<(), PublishError> {
         let properties = PublishProperties {
             message_expiry_interval: expiry.map(|e| e.as_secs().max(1) as u32),
             content_type: Some("application/json".into()),
             ..PublishProperties::default()
         };
-        let name = topic.name(&self.site);
         let taken = {
             let mut flight = lock(&self.flight);
             if !flight.connected {

@@ -11,6 +11,7 @@ mod common;
 mod evaluate;
 mod footage;
 mod incident;
+mod notify;
 mod one_box;
 mod outage;
 mod replay;
