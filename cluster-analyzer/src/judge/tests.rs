@@ -115,7 +115,7 @@ fn a_statue_that_is_hidden_now_and_then_is_none() {
 #[test]
 fn an_animal_that_walks_in_and_lies_down_is_an_alarm() {
     let mut sim = Sim::new();
-    sim.play("plaza", 0.0, 1.2, walker(0.2, 0.15, &[(DOG, 0.29)]));
+    sim.play("plaza", 0.0, 1.2, walker(0.2, 0.15, &[(DOG, 0.26)]));
     assert!(sim.opened().is_empty(), "too weak so far");
     // It was unseen for a while, and lies there now, better lit.
     sim.play("plaza", 4.0, 9.0, |_| vec![thing(0.4, TIGER)]);
