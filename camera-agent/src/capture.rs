@@ -30,6 +30,25 @@ pub struct Params {
     pub segment_us: i64,
     /// How long a source may say nothing.
     pub timeout: Duration,
+    /// The long side of analysis pictures, pixels.
+    pub analysis_px: u32,
+    /// Only key frames are looked at.
+    pub key_frames_only: bool,
+    /// How the source is opened, beside the timeout.
+    pub open: OpenOptions,
+    /// What it is opened for.
+    pub role: Role,
+}
+
+/// What a stream is captured for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Footage and pictures to look at, from one stream.
+    Both,
+    /// Footage alone: nothing is decoded.
+    Footage,
+    /// Pictures to look at alone: the camera's smaller stream.
+    Analysis,
 }
 
 /// Takes what is captured.
@@ -94,7 +113,7 @@ impl Capture {
     }
 
     fn run_once(&mut self, sink: &mut dyn Sink) -> Result<Over, MediaError> {
-        let mut source = Source::open(&self.params.url, &options(self.params.timeout, Some(self.stop.clone())))?;
+        let mut source = Source::open(&self.params.url, &options(&self.params, Some(self.stop.clone())))?;
         let mut stream = Stream::new(&source, &self.params)?;
         sink.opened(source.info());
         let over = self.stream(&mut source, &mut stream, sink);
@@ -162,8 +181,8 @@ impl Capture {
     }
 }
 
-fn options(timeout: Duration, stop: Option<Arc<AtomicBool>>) -> OpenOptions {
-    OpenOptions { timeout, stop, ..OpenOptions::default() }
+fn options(params: &Params, stop: Option<Arc<AtomicBool>>) -> OpenOptions {
+    OpenOptions { timeout: params.timeout, stop, ..params.open.clone() }
 }
 
 /// One opened source: its decoder, its segmenter and its timeline.
@@ -171,6 +190,9 @@ struct Stream {
     decoder: Decoder,
     segmenter: Segmenter,
     timeline: Timeline,
+    /// Whether packets are decoded, and whether they are kept.
+    looks: bool,
+    keeps: bool,
     frame_us: i64,
     first_pts_us: Option<i64>,
     end_pts_us: Option<i64>,
@@ -184,8 +206,16 @@ impl Stream {
         let segmenter =
             source.segmenter(SegmentOptions { target_us, gop_us: target_us.min(2_000_000), ..Default::default() })?;
         let fps = source.info().fps;
+        // What is not copied is encoded from the decoder's frames: then they have to be whole.
+        let decoder = match segmenter.remux() {
+            true => source.analysis_decoder(params.analysis_px, params.key_frames_only)?,
+            false => source.decoder(None)?,
+        };
         Ok(Self {
-            decoder: source.decoder(None)?,
+            decoder,
+            // What is not copied is encoded from decoded frames.
+            looks: params.role != Role::Footage || !segmenter.remux(),
+            keeps: params.role != Role::Analysis,
             segmenter,
             timeline: Timeline::new(params.pace),
             frame_us: if fps > 0.0 { (1e6 / fps) as i64 } else { 40_000 },
@@ -202,10 +232,13 @@ impl Stream {
         let end_us = pts_us.saturating_add(self.frame_us);
         self.end_pts_us = Some(self.end_pts_us.map_or(end_us, |end| end.max(end_us)));
         // The frame first: an alarm does not wait for footage.
-        if let Some(frames) = usable(self.decoder.decode_frames(packet))? {
+        if self.looks
+            && let Some(frames) = usable(self.decoder.decode_frames(packet))?
+        {
             self.show(&frames, late, sink)?;
         }
-        if self.segmenter.remux()
+        if self.keeps
+            && self.segmenter.remux()
             && let Some(Some(segment)) = usable(self.segmenter.push(packet))?
         {
             sink.segment(segment.clone(), self.timeline.at(segment.start_pts_us));
@@ -217,7 +250,8 @@ impl Stream {
         for frame in frames {
             sink.frame(frame, self.timeline.at(frame.pts_us()), late);
             // Decoded once: what is not copied is encoded from the same frame.
-            if !self.segmenter.remux()
+            if self.keeps
+                && !self.segmenter.remux()
                 && let Some(Some(segment)) = usable(self.segmenter.push_frame(frame))?
             {
                 let start = self.timeline.at(segment.start_pts_us);
@@ -270,8 +304,9 @@ fn usable<T>(result: Result<T, MediaError>) -> Result<Option<T>, MediaError> {
 ///
 /// # Errors
 /// What is wrong with it, in a sentence for the person who named it.
-pub fn check(url: &SourceUrl, timeout: Duration) -> Result<SourceInfo, MediaError> {
-    let mut source = Source::open(url, &options(timeout, None))?;
+pub fn check(params: &Params) -> Result<SourceInfo, MediaError> {
+    let url = &params.url;
+    let mut source = Source::open(url, &options(params, None))?;
     let mut decoder = source.decoder(None)?;
     for _ in 0..FIRST_PICTURE_PACKETS {
         let Some(packet) = source.read()? else { break };

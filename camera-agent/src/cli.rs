@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::PaceName;
+use crate::config::{Analyse, PaceName};
 
 /// Captures one camera for Paddock.
 #[derive(Debug, Parser)]
@@ -39,6 +39,12 @@ pub struct RunArgs {
     /// rtsp://…, http://…, a file, or /dev/videoN.
     #[arg(long, env = "PADDOCK_SOURCE", hide_env_values = true)]
     pub source: Option<String>,
+    /// The camera's smaller stream: it is looked at, and the other only kept.
+    #[arg(long, value_name = "SOURCE", env = "PADDOCK_ANALYSIS_SOURCE", hide_env_values = true)]
+    pub analysis_source: Option<String>,
+    /// Speak RTSP over UDP, for a camera that does not speak it over TCP.
+    #[arg(long)]
+    pub rtsp_udp: bool,
     /// mqtt://[user:password@]host[:port].
     #[arg(long, env = "PADDOCK_BROKER", hide_env_values = true)]
     pub broker: Option<String>,
@@ -66,6 +72,9 @@ pub struct RunArgs {
     /// Analysis frames a second while something moves [default: 5].
     #[arg(long)]
     pub fps: Option<f64>,
+    /// Which frames are decoded and looked at [default: all].
+    #[arg(long, value_enum)]
+    pub analyse: Option<Analyse>,
     /// Seconds between frames of a still scene [default: 2].
     #[arg(long, value_name = "SECONDS")]
     pub still_interval: Option<f64>,

@@ -7,10 +7,11 @@
 //! Modules in reading order:
 //! - [`config`]: what was typed, and what is needed of it.
 //! - [`timeline`]: pure: the stream's own times into UTC; [`capture`]: the source, opened again for ever.
-//! - [`gate`]: where something moves, and which frames go out; [`jpeg`]: as what.
+//! - [`gate`]: where something moves, and which frames go out.
 //! - [`segments`]: pure: footage with its capture time, hash and motion; [`spool`]: kept on disk.
 //! - [`publish`]: two MQTT connections, the newest frame, footage in order until acknowledged.
 //! - [`control`]: pure: what the analyzer asks for; [`status`]: what is said of all this.
+//! - [`systemd`]: readiness and signs of life.
 //! - [`run`]: wires them up; [`probe`]: looks at a source and says what it is.
 //!
 //! Invariants:
@@ -25,11 +26,11 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod host;
-pub mod jpeg;
 pub mod probe;
 pub mod publish;
 pub mod run;
 pub mod segments;
 pub mod spool;
 pub mod status;
+pub mod systemd;
 pub mod timeline;

@@ -19,6 +19,7 @@
 //! - [`footage`]: footage as people ask for it: timelines, videos, exports.
 //! - [`http`]: what people and monitoring see; [`view`]: what it shows.
 //! - [`evaluate`]: how well all that works on labelled footage.
+//! - [`enroll`]: what an agent is given to begin with.
 //! - [`children`]: broker and store of a one-box installation.
 //! - [`models`]: which detectors there are, how they are fetched, whether they run.
 //! - [`run`]: the only place that names adapters, spawns tasks, makes channels and reads the clock.
@@ -33,6 +34,7 @@ pub mod archive;
 pub mod children;
 pub mod config;
 pub mod detect;
+pub mod enroll;
 pub mod evaluate;
 pub mod footage;
 pub mod http;

@@ -17,7 +17,7 @@ use cluster_analyzer::evaluate::EvaluateError;
 use cluster_analyzer::evaluate::command::{self as evaluate, ModelId, judge_params};
 use cluster_analyzer::replay;
 use cluster_analyzer::replay::see::SeeParams;
-use cluster_analyzer::{models, run};
+use cluster_analyzer::{enroll, models, run};
 
 /// Watches a site: raises the alarm when an animal is out of place, keeps and forwards the footage.
 #[derive(Parser)]
@@ -46,6 +46,26 @@ enum Command {
     },
     /// Measure on labelled sets what is found, missed and raised falsely, and fit the judge to them.
     Evaluate(evaluate::Flags),
+    /// Write what one camera's agent needs into a file, for `install-agent` beside the camera.
+    Enroll(EnrollFlags),
+}
+
+#[derive(clap::Args)]
+struct EnrollFlags {
+    /// The camera, as the site file names it.
+    camera: String,
+    /// Site file.
+    #[arg(long, value_name = "FILE", default_value = "site.toml")]
+    site: PathBuf,
+    /// The broker as the agent reaches it, mqtt://host:1883 [default: this machine's name].
+    #[arg(long, value_name = "URL")]
+    broker: Option<String>,
+    /// The camera's address, rtsp://…; without it, it is written into the agent's file there.
+    #[arg(long, value_name = "URL")]
+    source: Option<String>,
+    /// The tar file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -100,6 +120,7 @@ fn main() -> ExitCode {
         Command::Models { command } => manage_models(&command),
         Command::Evaluate(flags) => evaluate::run(&flags)
             .map_err(|e| if matches!(e, EvaluateError::BadInput(_)) { bad_input(e) } else { e.into() }),
+        Command::Enroll(flags) => enroll_agent(&flags),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -142,6 +163,22 @@ fn check(path: &Path) -> anyhow::Result<()> {
         count(species, "species", "species"),
         count(site.links.len(), "link", "links"),
     );
+    Ok(())
+}
+
+fn enroll_agent(flags: &EnrollFlags) -> anyhow::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let site = Site::load(&flags.site).map_err(bad_input)?;
+    let here = || std::fs::read_to_string("/etc/hostname").unwrap_or_default().trim().to_owned();
+    let broker = flags.broker.clone().unwrap_or_else(|| format!("mqtt://{}:1883", here()));
+    let parcel = enroll::parcel(&site, &flags.camera, &broker, flags.source.as_deref());
+    let parcel = parcel.map_err(|why| bad_input(anyhow::Error::msg(why)))?;
+    // There may be a password in it.
+    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&flags.out);
+    let mut file =
+        file.with_context(|| format!("--out {} cannot be written", flags.out.display())).map_err(bad_input)?;
+    file.write_all(&parcel).context("the parcel cannot be written")?;
+    println!("{}: the agent of {} reaches {broker}", flags.out.display(), flags.camera);
     Ok(())
 }
 

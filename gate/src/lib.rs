@@ -4,7 +4,7 @@
 //! replays footage, so that what is measured is what runs. What does not: capture, sending, a neural network.
 //!
 //! Modules in reading order:
-//! - [`motion`]: where something moves, as values; [`motion::mog2`] (adapter): by OpenCV's background model.
+//! - [`motion`]: pure: where something moves, as values; [`motion::background`]: by a background model.
 //! - [`frames`]: pure: which frames go out.
 //!
 //! Invariants: a still scene is let through every few seconds; a gate that fails lets the picture through.
@@ -13,5 +13,5 @@ pub mod frames;
 pub mod motion;
 
 pub use frames::FrameGate;
-pub use motion::mog2::Mog2;
+pub use motion::background::Background;
 pub use motion::{Brightness, Detector, GATE_SIDE_PX, Motion};

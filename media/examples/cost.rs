@@ -1,6 +1,8 @@
 //! What each step costs a frame, in processor time: `cargo run -p media --example cost -- FILE`.
 
-use media::{MediaError, OpenOptions, Packet, Picture, SegmentOptions, SegmentReader, Segmenter, Source, SourceUrl};
+use media::{
+    JpegEncoder, MediaError, OpenOptions, Packet, Picture, SegmentOptions, SegmentReader, Segmenter, Source, SourceUrl,
+};
 
 /// Processor time of this thread so far; Linux tells it in nanoseconds. On a busy machine it means more than
 /// the time on the wall.
@@ -33,6 +35,18 @@ fn main() -> Result<(), MediaError> {
     timed("decode", &packets, |packet| decoder.decode_frames(packet).map(drop))?;
     let mut decoder = source.decoder(None)?;
     timed("decode, luma 320", &packets, |packet| decoder.luma(packet, 320).map(drop))?;
+    let mut decoder = source.decoder(None)?;
+    timed("decode, brightness 256", &packets, |packet| {
+        decoder.decode_frames(packet).map(|frames| frames.iter().for_each(|frame| drop(frame.brightness(256))))
+    })?;
+    let (mut decoder, mut jpegs, mut bytes) = (source.decoder(None)?, JpegEncoder::default(), 0);
+    timed("decode, JPEG 640", &packets, |packet| {
+        for frame in decoder.decode_frames(packet)? {
+            bytes += jpegs.encode(&frame, 640, 80)?.bytes.len();
+        }
+        Ok(())
+    })?;
+    println!("{:32} {:8.1} KB a frame", "JPEG 640, quality 80", bytes as f64 / 1e3 / packets.len() as f64);
     let mut decoder = source.decoder(Some(640))?;
     timed("decode, BGR 640", &packets, |packet| decoder.decode(packet).map(drop))?;
     let mut segments = Vec::new();

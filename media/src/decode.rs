@@ -58,6 +58,20 @@ impl Frame {
         Luma { width, height, data, pts_us: self.pts_us }
     }
 
+    /// The picture's brightness, made small by a whole factor so that its long side is at most `max_side`: each
+    /// pixel is the mean of a square. It is read straight from the decoder's memory where that has a plane of
+    /// 8-bit brightness, and then has that plane's range (16 to 235 from most cameras).
+    pub fn brightness(&self, max_side: u32) -> Luma {
+        if !raw::has_luma_plane(self.video.format()) {
+            return self.luma(max_side);
+        }
+        let (width, height) = (self.width() as usize, self.height() as usize);
+        let factor = width.max(height).div_ceil(max_side.max(1) as usize).max(1);
+        let (data, out_width, out_height) =
+            area_mean(self.video.data(0), self.video.stride(0), (width, height), factor);
+        Luma { width: out_width as u32, height: out_height as u32, data, pts_us: self.pts_us }
+    }
+
     pub(crate) fn video(&self) -> &frame::Video {
         &self.video
     }
@@ -70,6 +84,26 @@ impl Frame {
         let mut scalers = self.scalers.lock().unwrap_or_else(PoisonError::into_inner);
         scalers.packed(&self.video, format, size, channels).expect("a scaler for a convertible format")
     }
+}
+
+/// The means of `factor` by `factor` pixels, and how many there are across and down; what is left over at the right
+/// and below is left out.
+fn area_mean(plane: &[u8], stride: usize, size: (usize, usize), factor: usize) -> (Vec<u8>, usize, usize) {
+    let (width, height) = (size.0 / factor, size.1 / factor);
+    let mut out = Vec::with_capacity(width * height);
+    let area = (factor * factor) as u32;
+    // Sums of up to 257 rows fit 16 bits; no picture is made so much smaller.
+    let mut sums = vec![0u16; width * factor];
+    for band in 0..height {
+        sums.fill(0);
+        for row in 0..factor.min(257) {
+            let line = &plane[(band * factor + row) * stride..][..width * factor];
+            sums.iter_mut().zip(line).for_each(|(sum, &value)| *sum += u16::from(value));
+        }
+        let mean = |square: &[u16]| (square.iter().map(|&sum| u32::from(sum)).sum::<u32>() / area) as u8;
+        out.extend(sums.chunks_exact(factor).map(mean));
+    }
+    (out, width, height)
 }
 
 impl std::fmt::Debug for Frame {
@@ -109,6 +143,9 @@ impl Decoder {
         decoder.set_packet_time_base(time_base);
         if settings.key_frames_only {
             decoder.skip_frame(ffmpeg::Discard::NonKey);
+        }
+        if settings.rough {
+            decoder.skip_loop_filter(ffmpeg::Discard::All);
         }
         let decoder = decoder.video().map_err(|_| MediaError::Unsupported {
             what: format!("the codec `{}`", codec.name()),
@@ -228,6 +265,8 @@ pub(crate) struct DecoderSettings {
     pub(crate) max_side: Option<u32>,
     pub(crate) threads: usize,
     pub(crate) key_frames_only: bool,
+    /// Without the filter that smooths the edges of blocks.
+    pub(crate) rough: bool,
 }
 
 /// `ticks` of `time_base` in microseconds.

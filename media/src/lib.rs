@@ -10,7 +10,7 @@
 //! - `watchdog`: how a blocking call ends at a deadline or on a stop flag
 //! - `options`, `source`, `packet`: open, read packets, rewind
 //! - `info`: what a source says of itself; `probe`: what it is like, measured
-//! - `decode`: packets into frames; `scale`: frames into pictures of a size, scalers kept
+//! - `decode`: packets into frames; `scale`: frames into pictures of a size, scalers kept; `jpeg`: into JPEGs
 //! - `cut`, `timing`, `nal`: pure: where a segment ends, times put right, parameter sets
 //! - `encode`, `encoding`: H.264 for what is not yet; `mux`: packets into one MP4 in memory
 //! - `assembly`, `segment`: the segmenter that joins those; `reader`: segments back into pictures
@@ -32,6 +32,7 @@ mod encoding;
 mod error;
 mod info;
 mod join;
+mod jpeg;
 mod mux;
 mod nal;
 mod options;
@@ -51,6 +52,7 @@ pub use decode::{Decoder, Frame};
 pub use error::{FfmpegError, MediaError};
 pub use info::SourceInfo;
 pub use join::{Joined, Layout, Piece, join};
+pub use jpeg::{Jpeg, JpegEncoder};
 pub use options::OpenOptions;
 pub use packet::Packet;
 pub use probe::{Probe, probe};
@@ -98,8 +100,8 @@ pub struct Luma {
 pub fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // Registers the capture devices and the error texts; it has no failing path.
-        let _ = ffmpeg_next::init();
+        // Not `ffmpeg_next::init`, which would load libavdevice: see `raw::register_devices`.
+        ffmpeg_next::util::error::register_all();
         ffmpeg_next::format::network::init();
         let level = match std::env::var("PADDOCK_FFMPEG_LOG").as_deref() {
             Ok("error") => ffmpeg_next::log::Level::Error,

@@ -201,6 +201,52 @@ pub(crate) fn can_scale(format: ffmpeg::format::Pixel) -> bool {
     unsafe { ffi::sws_isSupportedInput(format.into()) > 0 }
 }
 
+/// Whether the first plane of `format` is brightness of one byte a pixel.
+pub(crate) fn has_luma_plane(format: ffmpeg::format::Pixel) -> bool {
+    use ffmpeg::format::Pixel as P;
+    matches!(
+        format,
+        P::YUV420P | P::YUVJ420P | P::YUV422P | P::YUVJ422P | P::YUV444P | P::YUVJ444P | P::NV12 | P::NV21 | P::GRAY8
+    )
+}
+
+/// Whether nobody else holds the memory of `frame`.
+pub(crate) fn is_writable(frame: &ffmpeg::frame::Video) -> bool {
+    // SAFETY: the frame is valid; asking changes nothing, as its C signature does not say.
+    unsafe { ffi::av_frame_is_writable(frame.as_ptr().cast_mut()) > 0 }
+}
+
+/// Sets the quantiser of an encoder that takes it from each frame, in FFmpeg's lambda units.
+pub(crate) fn set_quality(frame: &mut ffmpeg::frame::Video, lambda: i32) {
+    // SAFETY: the frame is valid and exclusively borrowed; quality is a plain field.
+    unsafe { (*frame.as_mut_ptr()).quality = lambda }
+}
+
+/// Makes the capture devices known: loads libavdevice, which only they need. It and the 80 libraries of sound and
+/// screens behind it are 17 MiB that an agent on a network camera does not have to carry.
+pub(crate) fn register_devices() -> bool {
+    unsafe extern "C" {
+        fn dlopen(file: *const std::ffi::c_char, flags: std::ffi::c_int) -> *mut std::ffi::c_void;
+        fn dlsym(handle: *mut std::ffi::c_void, name: *const std::ffi::c_char) -> *mut std::ffi::c_void;
+    }
+    const RTLD_LAZY: std::ffi::c_int = 1;
+    let Ok(name) = CString::new(format!("libavdevice.so.{}", ffi::LIBAVDEVICE_VERSION_MAJOR)) else { return false };
+    // SAFETY: both names are NUL-terminated. The library is of the major version whose headers this was built
+    // with, where `avdevice_register_all` takes and gives nothing; it is never unloaded. Registering twice is fine.
+    unsafe {
+        let library = dlopen(name.as_ptr(), RTLD_LAZY);
+        if library.is_null() {
+            return false;
+        }
+        let register = dlsym(library, c"avdevice_register_all".as_ptr());
+        if register.is_null() {
+            return false;
+        }
+        std::mem::transmute::<*mut std::ffi::c_void, unsafe extern "C" fn()>(register)();
+    }
+    true
+}
+
 /// A scaler of libswscale. It has no thread of its own and no thread-local state.
 pub(crate) struct Sws(ffmpeg::software::scaling::Context);
 
@@ -217,7 +263,7 @@ impl Sws {
     }
 
     /// Takes the source's matrix and range instead of what libswscale assumes (BT.601).
-    pub(crate) fn set_source_colours(&mut self, space: ffmpeg::color::Space, full_range: bool) {
+    pub(crate) fn set_source_colours(&mut self, space: ffmpeg::color::Space, full_range: bool, to_full_range: bool) {
         let matrix = match space {
             ffmpeg::color::Space::BT709 => ffi::SWS_CS_ITU709,
             ffmpeg::color::Space::BT2020NCL | ffmpeg::color::Space::BT2020CL => ffi::SWS_CS_BT2020,
@@ -231,7 +277,16 @@ impl Sws {
             let from = ffi::sws_getCoefficients(matrix);
             let to = ffi::sws_getCoefficients(ffi::SWS_CS_DEFAULT);
             let one = 1 << 16;
-            ffi::sws_setColorspaceDetails(self.0.as_mut_ptr(), from, i32::from(full_range), to, 0, 0, one, one);
+            ffi::sws_setColorspaceDetails(
+                self.0.as_mut_ptr(),
+                from,
+                i32::from(full_range),
+                to,
+                i32::from(to_full_range),
+                0,
+                one,
+                one,
+            );
         }
     }
 }

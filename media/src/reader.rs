@@ -76,6 +76,7 @@ impl SegmentReader {
             max_side: options.max_side,
             threads: options.threads.max(1),
             key_frames_only: options.key_frames_only,
+            rough: false,
         };
         let decoder = Decoder::open(&parameters, time_base, info.fps, settings)?;
         raw::discard_others(&mut input, stream);

@@ -68,6 +68,12 @@ impl Scalers {
         Ok(&entry.out)
     }
 
+    /// `picture` into `out`, in the format and size that `out` has.
+    pub(crate) fn scale_into(&mut self, picture: &frame::Video, out: &mut frame::Video) -> Result<(), ffmpeg::Error> {
+        let (format, size) = (out.format(), (out.width(), out.height()));
+        self.entry(picture, format, size)?.sws.run(picture, out)
+    }
+
     /// The same into a frame of its own, for an encoder that may hold on to it.
     pub(crate) fn scaled(
         &mut self,
@@ -125,9 +131,9 @@ fn open(key: Key) -> Result<Sws, ffmpeg::Error> {
     let make = |flags| scaling::Context::get(from, from_width, from_height, to, width, height, flags);
     // A filter over more than 256 pixels is refused; picking single pixels always works.
     let mut sws = Sws::new(make(flags).or_else(|_| make(scaling::Flags::POINT))?);
-    if to == Pixel::BGR24 {
+    if matches!(to, Pixel::BGR24 | Pixel::YUVJ420P) {
         let full = key.colours.1 || matches!(from, Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ444P);
-        sws.set_source_colours(key.colours.0, full);
+        sws.set_source_colours(key.colours.0, full, to == Pixel::YUVJ420P);
     }
     Ok(sws)
 }

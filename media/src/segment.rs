@@ -262,7 +262,7 @@ impl Copying {
 
 /// The size of the picture in `packet`, found by decoding it: the parameters as they were may lie.
 fn size_of(parameters: &ffmpeg::codec::Parameters, packet: &Packet) -> Option<(u32, u32)> {
-    let settings = DecoderSettings { max_side: None, threads: 1, key_frames_only: false };
+    let settings = DecoderSettings { max_side: None, threads: 1, key_frames_only: false, rough: false };
     let mut decoder = Decoder::open(parameters, Rational(1, 1_000_000), 0.0, settings).ok()?;
     let mut frames = decoder.decode_frames(packet).ok()?;
     frames.extend(decoder.flush_frames());

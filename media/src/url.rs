@@ -114,6 +114,21 @@ impl SourceUrl {
         &self.target
     }
 
+    /// The same address with this password for the user that it names, or `None` where it names none or has a
+    /// password already.
+    pub fn with_password(&self, password: &str) -> Option<Self> {
+        let (scheme, rest) = self.target.split_once("://")?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (user, host) = rest[..end].rsplit_once('@')?;
+        if user.is_empty() || user.contains(':') {
+            return None;
+        }
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+        let encode = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+        let password: String = password.bytes().map(encode).collect();
+        Some(Self { kind: self.kind, target: format!("{scheme}://{user}:{password}@{host}{}", &rest[end..]) })
+    }
+
     /// What FFmpeg is given. A path gets the prefix `file:`, so that `a:b.mp4` is not taken for a protocol.
     pub(crate) fn for_ffmpeg(&self) -> String {
         match self.kind {
@@ -218,6 +233,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_password_that_is_kept_elsewhere_is_put_in_and_not_shown() {
+        let url = SourceUrl::parse("rtsp://root@cam:554/axis?x=1").unwrap().with_password("p@ss/1").unwrap();
+        assert_eq!(url.expose_secret(), "rtsp://root:p%40ss%2F1@cam:554/axis?x=1");
+        assert_eq!(url.to_string(), "rtsp://root:***@cam:554/axis?x=1");
+        for has_no_place in ["rtsp://cam/1", "rtsp://u:p@cam/1", "/clip.mp4", "v4l2:/dev/video0"] {
+            assert!(SourceUrl::parse(has_no_place).unwrap().with_password("p").is_none(), "{has_no_place}");
+        }
+    }
 
     #[test]
     fn each_form_of_address_is_told_apart() {

@@ -140,3 +140,31 @@ fn a_camera_that_dies_is_lost_or_stalled() {
     };
     assert!(matches!(end, Ok(None) | Err(MediaError::Lost { .. } | MediaError::Stalled { .. })), "{end:?}");
 }
+
+#[test]
+fn a_camera_that_hangs_without_closing_is_stalled() {
+    let dir = tempfile::tempdir().unwrap();
+    let camera = Camera::serve(&clip(dir.path(), "a.mp4", 20, H264), "h264");
+    let options = OpenOptions { timeout: Duration::from_secs(2), ..Default::default() };
+    let mut source = Source::open(&camera.url("geheim", "cam"), &options).unwrap();
+    source.read().unwrap().unwrap();
+    let id = camera.process.id().to_string();
+    assert!(Command::new("kill").args(["-STOP", &id]).status().unwrap().success());
+    let end = std::iter::repeat_with(|| source.read()).find(|read| !matches!(read, Ok(Some(_)))).unwrap();
+    assert!(matches!(end, Err(MediaError::Stalled { .. })), "{end:?}");
+}
+
+#[test]
+fn a_camera_with_sound_gives_its_pictures_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let silent = clip(dir.path(), "a.mp4", 4, H264);
+    let loud = dir.path().join("loud.mkv");
+    let mut args =
+        vec!["-v", "error", "-i", silent.to_str().unwrap(), "-f", "lavfi", "-i", "sine=frequency=440:duration=4"];
+    args.extend(["-c:v", "copy", "-c:a", "aac", "-shortest", loud.to_str().unwrap()]);
+    common::run("ffmpeg", &args);
+    let mut source = common::open(&loud);
+    assert!(source.info().has_audio);
+    let segments = common::segments(&mut source, common::seconds(2));
+    assert_eq!(segments.iter().map(|segment| segment.frames).sum::<u32>(), 40);
+}

@@ -66,7 +66,7 @@ fn the_agent_links_no_table_no_cloud_and_no_network() {
     let forbidden =
         ["arrow*", "parquet", "datafusion*", "deltalake*", "delta_kernel*", "aws-*", "object_store", "ort*"];
     assert_links_none("camera-agent", &forbidden);
-    assert_links_none("camera-agent", &["tables", "vision", "rusqlite", "axum", "ballista*"]);
+    assert_links_none("camera-agent", &["tables", "vision", "rusqlite", "axum", "ballista*", "opencv*"]);
 }
 
 #[test]

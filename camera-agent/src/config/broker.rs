@@ -29,6 +29,15 @@ impl BrokerUrl {
         self.port
     }
 
+    /// The same address with this password for the user that it names; `None` where it names none or has one already.
+    pub fn with_password(mut self, password: String) -> Option<Self> {
+        match &mut self.login {
+            Some((_, empty)) if empty.is_empty() => *empty = password,
+            _ => return None,
+        }
+        Some(self)
+    }
+
     /// User and password.
     pub fn login(&self) -> Option<(&str, &str)> {
         self.login.as_ref().map(|(user, password)| (user.as_str(), password.as_str()))

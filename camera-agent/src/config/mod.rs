@@ -2,6 +2,7 @@
 //! what is needed ([`Config`], every value checked).
 
 mod broker;
+mod secrets;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,12 @@ use base::ids::{CameraId, SiteId};
 use base::input::toml_fault;
 use clap::ValueEnum;
 use gate::{frames, motion};
-use media::{SourceKind, SourceUrl};
+use media::{OpenOptions, SourceKind, SourceUrl};
 use serde::Deserialize;
 
 pub use broker::{BrokerUrl, BrokerUrlError};
 
-use crate::capture;
+use crate::capture::{self, Role};
 use crate::cli::RunArgs;
 use crate::control::{self, Settings, outside};
 use crate::publish::window;
@@ -58,6 +59,16 @@ pub enum PaceName {
     None,
 }
 
+/// Which frames of the camera are decoded and looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Analyse {
+    /// All of them.
+    All,
+    /// Key frames alone: a tenth of the work, and something that moves is seen only at the next one.
+    Keyframes,
+}
+
 /// What happens when a file ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -72,8 +83,13 @@ struct File {
     site: Option<String>,
     camera: Option<String>,
     source: Option<String>,
+    analysis_source: Option<String>,
+    source_password_file: Option<PathBuf>,
     source_timeout_s: Option<f64>,
     broker: Option<String>,
+    broker_password_file: Option<PathBuf>,
+    #[serde(default)]
+    capture: CaptureTable,
     #[serde(default)]
     spool: SpoolTable,
     #[serde(default)]
@@ -84,6 +100,23 @@ struct File {
     motion: MotionTable,
     #[serde(default)]
     playback: PlaybackTable,
+}
+
+/// How an RTSP camera is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Transport {
+    Tcp,
+    Udp,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaptureTable {
+    transport: Option<Transport>,
+    format: Option<String>,
+    size: Option<(u32, u32)>,
+    fps: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -110,6 +143,7 @@ struct FramesTable {
     boost_max_fps: Option<f64>,
     jpeg_quality: Option<u8>,
     max_side_px: Option<u32>,
+    analyse: Option<Analyse>,
     #[serde(default)]
     ladder: Vec<frames::Rung>,
 }
@@ -140,6 +174,8 @@ pub struct Config {
     pub broker: BrokerUrl,
     /// What is captured, and how.
     pub capture: capture::Params,
+    /// The camera's smaller stream, where it has one to look at.
+    pub analysis: Option<capture::Params>,
     /// Which frames go out, and as what.
     pub settings: Settings,
     /// How motion is looked for.
@@ -161,13 +197,21 @@ impl Config {
     /// The first mistake, in one sentence.
     pub fn load(args: &RunArgs) -> Result<Self, ConfigError> {
         let file = args.config.as_deref().map(read).transpose()?.unwrap_or_default();
-        let File { site, camera, source, source_timeout_s, broker, spool, segments, frames, motion, playback } = file;
+        let File { site, camera, source, analysis_source, source_password_file, source_timeout_s, .. } = file;
+        let File { broker, broker_password_file, capture: table, spool, segments, frames, motion, playback, .. } = file;
         let site: SiteId = id("site", args.site.clone().or(site))?;
         let camera: CameraId = id("camera", args.camera.clone().or(camera))?;
         let source = needed("source", args.source.clone().or(source))?;
-        let url = SourceUrl::parse(&source).map_err(|error| ConfigError::Value(error.to_string()))?;
+        let secret = secrets::password("source", source_password_file.as_deref())?;
+        let url = secrets::source("source", &source, secret.as_deref())?;
+        let small = args.analysis_source.clone().or(analysis_source);
+        let small = small.map(|text| secrets::source("analysis_source", &text, secret.as_deref())).transpose()?;
         let broker = needed("broker", args.broker.clone().or(broker))?;
-        let broker = broker.parse().map_err(|error: BrokerUrlError| ConfigError::Value(error.to_string()))?;
+        let mut broker: BrokerUrl =
+            broker.parse().map_err(|error: BrokerUrlError| ConfigError::Value(error.to_string()))?;
+        if let Some(password) = secrets::password("broker", broker_password_file.as_deref())? {
+            broker = broker.with_password(password).ok_or_else(|| secrets::no_place("broker"))?;
+        }
         let segment_s =
             within("segments.seconds", args.segment_seconds.or(segments.seconds).unwrap_or(4.0), 0.5..=60.0)?;
         let once = args.once || (!args.again && playback.repeat == Some(Repeat::Once));
@@ -176,16 +220,37 @@ impl Config {
             PaceName::Realtime => Pace::Realtime,
             PaceName::None => Pace::Unpaced,
         };
+        let key_frames_only = args.analyse.or(frames.analyse).unwrap_or(Analyse::All) == Analyse::Keyframes;
+        let settings = settings(args, frames)?;
         let drain_s = args.drain_timeout.or(playback.drain_timeout_s).unwrap_or(60.0);
+        let udp = args.rtsp_udp || table.transport == Some(Transport::Udp);
+        let open = OpenOptions {
+            rtsp_tcp: !udp,
+            input_format: table.format,
+            size: table.size,
+            fps: table.fps,
+            ..OpenOptions::default()
+        };
+        let whole = if small.is_some() { Role::Footage } else { Role::Both };
+        let capture = capture::Params {
+            url,
+            pace,
+            once,
+            segment_us: (segment_s * 1e6) as i64,
+            timeout: seconds("source_timeout_s", source_timeout_s.unwrap_or(10.0), 0.5..=300.0)?,
+            analysis_px: settings.max_side_px,
+            key_frames_only,
+            open,
+            role: whole,
+        };
+        let looked_at = |url: SourceUrl| {
+            let pace = if url.is_file() { Pace::Realtime } else { Pace::Live };
+            capture::Params { url, pace, role: Role::Analysis, ..capture.clone() }
+        };
         Ok(Self {
-            capture: capture::Params {
-                url,
-                pace,
-                once,
-                segment_us: (segment_s * 1e6) as i64,
-                timeout: seconds("source_timeout_s", source_timeout_s.unwrap_or(10.0), 0.5..=300.0)?,
-            },
-            settings: settings(args, frames)?,
+            analysis: small.map(looked_at),
+            capture,
+            settings,
             motion: motion_params(&motion)?,
             spool_dir: args
                 .spool
@@ -324,6 +389,34 @@ mod tests {
         assert_eq!(format!("{:?}", from_file.capture), format!("{:?}", from_flags.capture));
         assert_eq!(from_file.spool_max_bytes, from_flags.spool_max_bytes);
         assert_eq!(from_file.drain_timeout, from_flags.drain_timeout);
+    }
+
+    #[test]
+    fn passwords_come_from_files_and_a_small_stream_is_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let secret = dir.path().join("password");
+        std::fs::write(&secret, "geh/eim\n").unwrap();
+        let text = format!(
+            "site = \"demo\"\ncamera = \"a\"\nsource = \"rtsp://root@cam/1\"\nanalysis_source = \"rtsp://root@cam/2\"\n\
+             source_password_file = {secret:?}\nbroker = \"mqtt://agent@b\"\nbroker_password_file = {secret:?}\n\
+             [capture]\ntransport = \"udp\"\n"
+        );
+        let config = with_file(&text, RunArgs::default()).unwrap();
+        assert_eq!(config.capture.url.expose_secret(), "rtsp://root:geh%2Feim@cam/1");
+        let small = config.analysis.as_ref().unwrap();
+        assert_eq!(small.url.expose_secret(), "rtsp://root:geh%2Feim@cam/2");
+        assert_eq!((config.capture.role, small.role, small.open.rtsp_tcp), (Role::Footage, Role::Analysis, false));
+        assert_eq!(config.broker.login(), Some(("agent", "geh/eim")));
+        assert!(!format!("{config:?}").contains("eim"), "{config:?}");
+        for (from, to, part) in [
+            ("root@cam/1", "cam/1", "`source` names no user"),
+            ("agent@b", "b", "`broker` names no user"),
+            ("password\"\nbroker", "nothing\"\nbroker", "cannot be read"),
+            ("udp", "carrier pigeon", "unknown variant"),
+        ] {
+            let error = with_file(&text.replace(from, to), RunArgs::default()).unwrap_err().to_string();
+            assert!(error.contains(part) && !error.contains("eim"), "{error}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Wires the agent up. Only here are adapters named, tasks and threads begun, channels made, and the clock read.
 
 pub mod pipeline;
+pub mod streams;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +27,8 @@ use crate::publish::urgent::Urgent;
 use crate::spool::worker::{Access, View, worker};
 use crate::spool::{Spool, SpoolError};
 use crate::status::{Board, Moment};
-use gate::Mog2;
+use crate::systemd;
+use gate::Background;
 use pipeline::{Ends, Pipeline};
 
 /// A status at least this often.
@@ -49,9 +51,6 @@ pub enum RunError {
     /// The spool cannot be used.
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    /// OpenCV gives no background model.
-    #[error("the motion gate cannot be made")]
-    Motion(#[from] opencv::Error),
     /// The system gives no thread.
     #[error("a thread cannot be begun")]
     Thread(#[from] std::io::Error),
@@ -90,8 +89,8 @@ pub enum Outcome {
 /// The source is a file that cannot be played, or the spool cannot be used. Nothing else ends it.
 pub async fn run(config: Config, stop: Stop) -> Result<Outcome, RunError> {
     if config.capture.url.is_file() {
-        let (url, timeout) = (config.capture.url.clone(), config.capture.timeout);
-        let checked = tokio::task::spawn_blocking(move || capture::check(&url, timeout)).await;
+        let params = config.capture.clone();
+        let checked = tokio::task::spawn_blocking(move || capture::check(&params)).await;
         checked.map_err(std::io::Error::other)??;
     }
     let spool = Spool::open(&config.spool_dir, config.spool_max_bytes)?;
@@ -102,7 +101,10 @@ pub async fn run(config: Config, stop: Stop) -> Result<Outcome, RunError> {
         spool_dir.display()
     );
     let agent = Agent::start(&config, spool)?;
+    let watchdog = tokio::spawn(systemd::keep_alive());
     let outcome = agent.supervise(&config, stop).await;
+    systemd::say("STOPPING=1");
+    watchdog.abort();
     agent.leave(&config).await;
     Ok(outcome)
 }
@@ -251,19 +253,30 @@ impl Agent {
     }
 }
 
-/// Begins the capture thread: how it is stopped, and whether it is over.
+/// Begins the capture threads: how they are stopped, and whether they are over.
 fn start_capture(config: &Config, ends: Ends) -> Result<(Arc<AtomicBool>, watch::Receiver<bool>), RunError> {
     let stop = Arc::new(AtomicBool::new(false));
     let (over, captured) = watch::channel(false);
-    let detector = Box::new(Mog2::new(config.motion.clone())?);
-    let mut capture = Capture::new(config.capture.clone(), ends.clock.clone(), stop.clone());
+    let detector = Box::new(Background::new(config.motion.clone()));
+    let clock = ends.clock.clone();
     let may_wait = config.capture.url.is_file();
-    let mut pipeline = Pipeline::new(config.camera.clone(), config.settings.clone(), detector, ends, may_wait);
-    std::thread::Builder::new().name("capture".into()).spawn(move || {
-        capture.run(&mut pipeline);
-        // Its end of the spool goes first: then the spool knows that nothing more comes.
-        drop(pipeline);
-        over.send_replace(true);
+    let pipeline = Pipeline::new(config.camera.clone(), config.settings.clone(), detector, ends, may_wait);
+    let [main, sub] = streams::halves(pipeline);
+    let begin = |params: &capture::Params, mut half: streams::Half| {
+        let mut capture = Capture::new(params.clone(), clock.clone(), stop.clone());
+        let name = half.name().to_owned();
+        std::thread::Builder::new().name(name).spawn(move || capture.run(&mut half))
+    };
+    let looking = config.analysis.as_ref().map(|params| begin(params, sub)).transpose()?;
+    let keeping = begin(&config.capture, main)?;
+    let ended = stop.clone();
+    std::thread::Builder::new().name("captured".into()).spawn(move || {
+        // A half's end of the spool goes with its thread: then the spool knows that nothing more comes.
+        let whole = keeping.join().is_ok();
+        ended.store(true, Ordering::Relaxed);
+        if looking.is_none_or(|thread| thread.join().is_ok()) && whole {
+            over.send_replace(true);
+        }
     })?;
     Ok((stop, captured))
 }

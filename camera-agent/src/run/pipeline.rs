@@ -9,12 +9,11 @@ use base::input::chain;
 use base::time::{Micros, SystemClock};
 use base::wire::{FrameHeader, SourceState, VERSION};
 use bytes::Bytes;
-use media::{Frame, Segment, SourceInfo};
+use media::{Frame, JpegEncoder, Segment, SourceInfo};
 
 use crate::capture::Sink;
 use crate::control::{Order, Settings};
 
-use crate::jpeg;
 use crate::publish::mailbox::{FrameOut, Mailbox};
 use crate::segments::{Cut, Footage, MotionTally};
 use crate::spool::worker::Intake;
@@ -33,6 +32,7 @@ pub struct Pipeline {
     intake: Intake,
     board: Arc<Board>,
     clock: Arc<SystemClock>,
+    jpegs: JpegEncoder,
     may_wait: bool,
     seq: u64,
 }
@@ -57,7 +57,8 @@ impl Pipeline {
         let Ends { orders, mailbox, intake, board, clock } = ends;
         let gate = FrameGate::new(settings.frames.clone());
         let tally = MotionTally::default();
-        Self { camera, settings, gate, detector, tally, orders, mailbox, intake, board, clock, may_wait, seq: 0 }
+        let jpegs = JpegEncoder::default();
+        Self { camera, settings, gate, detector, tally, orders, mailbox, intake, board, clock, jpegs, may_wait, seq: 0 }
     }
 
     fn take_orders(&mut self) {
@@ -74,7 +75,7 @@ impl Pipeline {
     }
 
     fn look(&mut self, frame: &Frame) -> Motion {
-        let luma = frame.luma(GATE_SIDE_PX);
+        let luma = frame.brightness(GATE_SIDE_PX);
         let picture = Brightness { width: luma.width, height: luma.height, data: &luma.data };
         self.detector.look(picture).unwrap_or_else(|error| {
             // Better a frame too many than an animal unseen.
@@ -88,16 +89,16 @@ impl Pipeline {
         if !self.mailbox.is_open() {
             return self.board.counters.dropped.add(1);
         }
-        let picture = frame.bgr(self.settings.max_side_px);
-        let (width, height) = (picture.width, picture.height);
-        let jpeg = match jpeg::encode(&picture.bgr, width, height, self.settings.jpeg_quality) {
+        let Settings { max_side_px, jpeg_quality, .. } = self.settings;
+        let jpeg = match self.jpegs.encode(frame, max_side_px, jpeg_quality) {
             Ok(jpeg) => jpeg,
             Err(error) => {
                 tracing::warn!("{}", chain(&error));
                 return self.board.counters.dropped.add(1);
             }
         };
-        let light = motion::light(&picture.bgr);
+        let media::Jpeg { width, height, bytes, colour } = jpeg;
+        let light = motion::light_of_colour(colour);
         let header = FrameHeader {
             v: VERSION,
             seq: self.seq,
@@ -108,7 +109,7 @@ impl Pipeline {
             light,
             drill: false,
         };
-        if self.mailbox.put(FrameOut { header, jpeg }).is_some() {
+        if self.mailbox.put(FrameOut { header, jpeg: Bytes::from(bytes) }).is_some() {
             self.board.counters.dropped.add(1);
         }
     }

@@ -144,7 +144,7 @@ fn a_file_that_rots_on_disk_is_found_when_it_is_sent() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn whatever_a_power_cut_leaves_the_whole_segments_are_there(cuts in proptest::collection::vec((0usize..6, 0usize..2000, any::<bool>()), 1..4)) {
         let dir = tempfile::tempdir().unwrap();

@@ -6,3 +6,4 @@ mod footage;
 mod frames;
 mod harness;
 mod input;
+mod local;

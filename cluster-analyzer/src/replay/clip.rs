@@ -24,7 +24,7 @@ impl Clip {
     /// One sentence that names the file.
     pub fn open(path: &Path) -> Result<Self, MediaError> {
         let source = Source::open(&SourceUrl::file(path)?, &OpenOptions::default())?;
-        let decoder = source.decoder(None)?;
+        let decoder = source.analysis_decoder(640, false)?;
         Ok(Self { source, decoder, ready: VecDeque::new(), ended: false, first_us: None, last_us: 0, frames: 0 })
     }
 

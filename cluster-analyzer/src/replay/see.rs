@@ -9,8 +9,8 @@ use std::path::Path;
 use base::geometry::Rect;
 use base::input::chain;
 use base::time::Micros;
-use gate::{Brightness, Detector as _, FrameGate, GATE_SIDE_PX, Mog2, Motion, frames, motion};
-use media::{Frame, MediaError, Picture};
+use gate::{Background, Brightness, Detector as _, FrameGate, GATE_SIDE_PX, Motion, frames, motion};
+use media::{Frame, Jpeg, JpegEncoder, MediaError, Picture};
 
 use super::clip::Clip;
 use super::seen::{Seen, SeenClip};
@@ -43,13 +43,6 @@ pub enum SeeError {
     /// The clip cannot be read.
     #[error(transparent)]
     Clip(#[from] MediaError),
-    /// The motion gate cannot be made: no memory.
-    #[error("the motion gate does not start")]
-    Gate {
-        /// What the library says.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// A picture could not be looked at.
     #[error("at {t_s:.1} s")]
     Detect {
@@ -76,7 +69,8 @@ pub struct Viewer {
     clip: Clip,
     params: SeeParams,
     gate: FrameGate,
-    motion: Mog2,
+    motion: Background,
+    jpegs: JpegEncoder,
 }
 
 impl Viewer {
@@ -86,8 +80,9 @@ impl Viewer {
     /// One sentence that names the file.
     pub fn open(path: &Path, params: &SeeParams) -> Result<Self, SeeError> {
         let clip = Clip::open(path)?;
-        let motion = Mog2::new(params.motion.clone()).map_err(|e| SeeError::Gate { source: e.into() })?;
-        Ok(Self { clip, params: params.clone(), gate: FrameGate::new(params.frames.clone()), motion })
+        let motion = Background::new(params.motion.clone());
+        let gate = FrameGate::new(params.frames.clone());
+        Ok(Self { clip, params: params.clone(), gate, motion, jpegs: JpegEncoder::default() })
     }
 
     /// The next picture that the gate lets through, looked at; `None` at the end of the clip.
@@ -102,7 +97,8 @@ impl Viewer {
             let moved = self.look(&frame);
             if self.gate.decide(t, moved.moving(), moved.score) {
                 let failed = |source| SeeError::Detect { t_s: t.seconds_since(Micros(0)), source };
-                return self.detect(detector, t, &frame, moved.boxes).map(Some).map_err(failed);
+                let sent = self.jpegs.encode(&frame, self.params.max_side_px, self.params.jpeg_quality)?;
+                return detect(detector, t, &sent, moved.boxes).map(Some).map_err(failed);
             }
         }
         Ok(None)
@@ -127,7 +123,7 @@ impl Viewer {
     }
 
     fn look(&mut self, frame: &Frame) -> Motion {
-        let luma = frame.luma(GATE_SIDE_PX);
+        let luma = frame.brightness(GATE_SIDE_PX);
         let picture = Brightness { width: luma.width, height: luma.height, data: &luma.data };
         self.motion.look(picture).unwrap_or_else(|error| {
             // As in the agent: better a frame too many than an animal unseen.
@@ -135,19 +131,11 @@ impl Viewer {
             Motion { boxes: vec![Rect::FULL], score: 1.0 }
         })
     }
+}
 
-    fn detect(
-        &self,
-        detector: &mut dyn Detector,
-        t: Micros,
-        frame: &Frame,
-        motion: Vec<Rect>,
-    ) -> Result<Seen, DetectError> {
-        let picture = frame.bgr(self.params.max_side_px);
-        let light = motion::light(&picture.bgr);
-        let sent = jpeg::encode(&picture, i32::from(self.params.jpeg_quality))?;
-        let picture = Picture { pts_us: t.0, ..jpeg::decode(&sent, (picture.width, picture.height))? };
-        let detections = detector.detect(&picture, &motion)?;
-        Ok(Seen { t, light, motion, detections })
-    }
+fn detect(detector: &mut dyn Detector, t: Micros, sent: &Jpeg, motion: Vec<Rect>) -> Result<Seen, DetectError> {
+    let light = motion::light_of_colour(sent.colour);
+    let picture = Picture { pts_us: t.0, ..jpeg::decode(&sent.bytes, (sent.width, sent.height))? };
+    let detections = detector.detect(&picture, &motion)?;
+    Ok(Seen { t, light, motion, detections })
 }

@@ -1,14 +1,15 @@
 //! Pure: where something moves, as values, and how a picture was lit.
 //!
-//! [`mog2`] implements [`Detector`] with a background model; nothing else here knows of it.
+//! [`background`] implements [`Detector`] with a background model; nothing else here knows of it.
 
-pub mod mog2;
+pub mod background;
+mod mask;
 
 use base::geometry::Rect;
 use base::wire::Light;
 
 /// The longest side of the brightness picture that the gate looks at, pixels.
-pub const GATE_SIDE_PX: u32 = 320;
+pub const GATE_SIDE_PX: u32 = 256;
 
 /// What is tunable about looking for motion.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +22,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        // 0.0006 of 320x240 is about 46 pixels: a dog at the far end of a yard.
+        // 0.0006 of 256x144 is about 22 pixels: a dog at the far end of a yard.
         Self { min_area: 0.0006, threshold: 24.0 }
     }
 }
@@ -61,20 +62,20 @@ pub trait Detector: Send {
     /// Looks at the next picture.
     ///
     /// # Errors
-    /// The library refuses the picture.
+    /// Its bytes do not fit its size.
     fn look(&mut self, picture: Brightness<'_>) -> Result<Motion, MotionError>;
 }
 
 /// Why a picture could not be looked at.
 #[derive(Debug, thiserror::Error)]
-#[error("the motion gate cannot look at a picture of {width}x{height}")]
+#[error("the motion gate cannot look at a picture of {width}x{height} with {bytes} bytes")]
 pub struct MotionError {
     /// Pixels across.
     pub width: u32,
     /// Pixels down.
     pub height: u32,
-    /// What the library said.
-    pub source: Box<dyn std::error::Error + Send + Sync>,
+    /// What came.
+    pub bytes: usize,
 }
 
 /// Joins boxes that touch, largest first, at most [`Motion::MAX_BOXES`].
@@ -94,6 +95,12 @@ pub fn merge(mut boxes: Vec<Rect>) -> Vec<Rect> {
     boxes.sort_by(|a, b| b.area().total_cmp(&a.area()));
     boxes.truncate(Motion::MAX_BOXES);
     boxes
+}
+
+/// The same by the colour planes of a picture, whose grey is 128: `colour` is how far they are from it on average.
+pub fn light_of_colour(colour: f32) -> Light {
+    // Compression leaves a grey picture less than one; a dull day is above two.
+    if colour < 1.3 { Light::Infrared } else { Light::Day }
 }
 
 /// Cameras turn grey when they switch to infrared: the channels of interleaved BGR then agree.

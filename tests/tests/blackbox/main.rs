@@ -8,6 +8,7 @@
 mod alert;
 mod bad_input;
 mod common;
+mod deploy;
 mod evaluate;
 mod footage;
 mod incident;
