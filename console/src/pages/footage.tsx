@@ -1,0 +1,3 @@
+export function FootagePage() {
+  return <p />;
+}
