@@ -34,19 +34,17 @@ export interface Incident {
   confidence: number;
   heading: Point | null;
   sightings: Sighting[];
-  next: { camera: string; from: Micros; until: Micros }[];
+  next: { camera: string; from: Micros; until: Micros; likelihood?: number }[];
+  /** One sentence. */
+  why?: string;
+  /** A camera sees it now. */
+  seen_now?: boolean;
+  last_seen?: Micros;
+  speed_m_per_s?: number | null;
   acknowledged: Signed | null;
   resolved: Signed | null;
   notes: Signed[];
   drill: boolean;
-  /** Newer analyzers say why. */
-  evidence?: Evidence[] | string[] | null;
-}
-
-export interface Evidence {
-  what?: string;
-  text?: string;
-  weight?: number;
 }
 
 export interface CameraStatus {
@@ -85,6 +83,8 @@ export interface CameraRow {
 export interface Track {
   track: number;
   box: Box;
+  /** Shares of the picture a second. */
+  velocity: Point | { x: number; y: number };
   group: "animal" | "person" | "vehicle" | "other";
   label: string;
   score: number;

@@ -1,7 +1,7 @@
 /** What can be said of an incident: the same words for the screen, the radio and the tests. */
 import type { Incident, Point } from "./api";
 import { lastSeen, now, site } from "./live";
-import { type Micros, minuteOfDay, span, spanUnit, timeOfDay } from "./time";
+import { type Micros, span, spanUnit, timeOfDay } from "./time";
 import { nameOf } from "./ui/shell";
 import { human, words } from "./words";
 
@@ -9,14 +9,12 @@ import { human, words } from "./words";
 const THERE_US = 4e6;
 
 export function seenAt(incident: Incident): Micros {
-  return Math.max(
-    lastSeen.value.get(incident.id) ?? 0,
-    incident.sightings.at(-1)?.last_seen ?? incident.opened_at,
-  );
+  const told = incident.last_seen || incident.sightings.at(-1)?.last_seen || incident.opened_at;
+  return Math.max(lastSeen.value.get(incident.id) ?? 0, told);
 }
 
 export function isThere(incident: Incident): boolean {
-  return now.value - seenAt(incident) < THERE_US;
+  return incident.state !== "resolved" && now.value - seenAt(incident) < THERE_US;
 }
 
 export function whereLabel(incident: Incident): string {
@@ -64,7 +62,15 @@ export function nextCameras(incident: Incident): Next[] {
       return { camera, until, share, state: "now", text: words.incident.nowFor(spanUnit(until - t)) };
     return { camera, until, share, state: "over", text: words.incident.overdue(spanUnit(t - until)) };
   });
-  return next.sort((a, b) => Number(a.state === "over") - Number(b.state === "over") || a.until - b.until);
+  const likely = (n: Next) => incident.next.find((w) => w.camera === n.camera)?.likelihood ?? 0;
+  const over = (n: Next) => Number(n.state === "over");
+  return next.sort((a, b) => over(a) - over(b) || likely(b) - likely(a) || a.until - b.until);
+}
+
+/** `over 99 %`: nothing here is ever wholly sure. */
+export function sureness(confidence: number): string {
+  const percent = Math.round(confidence * 100);
+  return percent > 99 ? words.incident.over99 : words.incident.sure(percent);
 }
 
 export function dangerWord(incident: Incident): string {
@@ -88,10 +94,7 @@ export function radio(incident: Incident): string {
     going: there && incident.heading ? headingWord(incident.heading) : "",
     next: nextCameras(incident)
       .filter((n) => n.state !== "over")
-      .map((n) => {
-        const window = incident.next.find((w) => w.camera === n.camera)!;
-        return words.incident.radioNext(human(n.camera), minuteOfDay(window.from), minuteOfDay(window.until));
-      })
+      .map((n) => `${human(n.camera)} ${n.text}`)
       .join("; "),
   });
 }

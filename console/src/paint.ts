@@ -7,6 +7,8 @@ export interface Scene {
   frame: Frame | undefined;
   zones: Zone[];
   tracks: Track[];
+  /** From the picture that the tracks are of to the one that is shown, seconds. */
+  later_s: number;
   /** The incident whose animal is at this camera. */
   incident: Incident | null;
   /** Names beside boxes. */
@@ -45,7 +47,8 @@ export function paint(canvas: HTMLCanvasElement, scene: Scene) {
   }
   const unit = ratio * Math.max(0.75, Math.min(1.6, width / 560));
   for (const zone of scene.zones) paintZone(context, zone, w, h, unit);
-  for (const track of scene.tracks) paintTrack(context, track, scene, w, h, unit);
+  for (const track of scene.tracks)
+    if (isWorthABox(track)) paintTrack(context, moved(track, scene.later_s), scene, w, h, unit);
   if (scene.incident) paintHeading(context, scene, w, h, unit);
 }
 
@@ -68,6 +71,20 @@ function paintZone(context: CanvasRenderingContext2D, zone: Zone, w: number, h: 
   context.setLineDash([]);
 }
 
+/** What the detector is unsure of and nobody is alarmed by would only cover the picture. */
+function isWorthABox(track: Track): boolean {
+  if (track.incident || track.tier) return true;
+  return track.group === "animal" ? track.score >= 0.3 : track.group !== "other" && track.score >= 0.4;
+}
+
+/** Where the box is in the picture that is shown, which is newer than the one that was looked at. */
+function moved(track: Track, later_s: number): Track {
+  const v = track.velocity;
+  const [vx, vy] = Array.isArray(v) ? v : [v.x, v.y];
+  const [x, y, w, h] = track.box;
+  return { ...track, box: [x + vx * later_s, y + vy * later_s, w, h] };
+}
+
 function paintTrack(
   context: CanvasRenderingContext2D,
   track: Track,
@@ -78,7 +95,6 @@ function paintTrack(
 ) {
   const out = track.incident !== null || track.tier === "escape";
   const watch = !out && track.tier === "watch";
-  if (track.group === "other" && !out && !watch) return;
   const colour = out
     ? alarmColour(scene.incident)
     : watch
@@ -95,7 +111,7 @@ function paintTrack(
     h,
     watch ? [7 * unit, 5 * unit] : [],
   );
-  if (!scene.names && !out) return;
+  if (!out && !(scene.names && (watch || track.group === "animal"))) return;
   const percent = `${Math.round(track.score * 100)} %`;
   const name = out && scene.incident?.species ? human(scene.incident.species) : human(track.label);
   tag(context, out ? name : `${name} ${percent}`, track.box, colour, (out ? 15 : 11) * unit, w, h);
@@ -151,7 +167,7 @@ function paintHeading(context: CanvasRenderingContext2D, scene: Scene, w: number
   const incident = scene.incident;
   if (!incident?.heading) return;
   const track = scene.tracks.find((t) => t.incident === incident.id);
-  const [x, y, bw, bh] = track?.box ?? incident.box;
+  const [x, y, bw, bh] = track ? moved(track, scene.later_s).box : incident.box;
   const from: Point = [(x + bw / 2) * w, (y + bh / 2) * h];
   const length = Math.hypot(...incident.heading) || 1;
   const [dx, dy] = [incident.heading[0] / length, incident.heading[1] / length];

@@ -13,7 +13,6 @@ export function span(us: number): string {
 /** Short spans with a unit: `0.4 s`, `12 s`, `3:05 min`. */
 export function spanUnit(us: number): string {
   const s = Math.max(0, us / 1e6);
-  if (s < 1) return `${s.toFixed(1)} s`;
   if (s < 100) return `${Math.round(s)} s`;
   if (s < 3600) return `${span(us)} min`;
   return span(us);

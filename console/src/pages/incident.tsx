@@ -9,6 +9,7 @@ import {
   nextCameras,
   radio,
   seenAt,
+  sureness,
   whereLabel,
   zoneOf,
 } from "../incident";
@@ -54,11 +55,15 @@ export function IncidentPage({ id }: { id: string }) {
       <Head incident={incident} />
       <Actions incident={incident} />
       <div class="body">
-        <Where incident={incident} />
-        <Next incident={incident} />
-        <Radio incident={incident} />
-        <Found incident={incident} />
-        <Log incident={incident} />
+        <div class="side">
+          <Where incident={incident} />
+          <Found incident={incident} />
+        </div>
+        <div class="side">
+          <Next incident={incident} />
+          <Radio incident={incident} />
+          <Log incident={incident} />
+        </div>
       </div>
       {asking.value && <Ask incident={incident} what={asking.value} />}
     </article>
@@ -85,7 +90,6 @@ function useKeys(incident: Incident | undefined) {
 /** What, where, where to: the three things that matter, and nothing beside them. */
 function Head({ incident }: { incident: Incident }) {
   const over = incident.state === "resolved";
-  const next = nextCameras(incident).filter((n) => n.state !== "over")[0];
   const count = inView(incident);
   return (
     <header class="alarm-head">
@@ -95,44 +99,53 @@ function Head({ incident }: { incident: Incident }) {
         </p>
       )}
       <h1 class="what">
-        <small>{w.what}</small>
+        <small>{over ? w.wasOut : w.what}</small>
         <b>{nameOf(incident)}</b>
         <span class="sub">
           <span class="code">
             {(incident.danger ?? "?").toUpperCase()} · {dangerWord(incident)}
           </span>{" "}
           <span>
-            {count > 1 ? w.several(count) : w.one}, {w.sure(Math.round(incident.confidence * 100))}
+            {count > 1 ? w.several(count) : w.one}, {sureness(incident.confidence)}
           </span>
         </span>
       </h1>
       <p class="where">
-        <small>{whereLabel(incident)}</small>
+        <small>{over ? w.lastPlace : whereLabel(incident)}</small>
         <b>{human(incident.camera)}</b>
         <span class="sub">
           {zoneOf(incident)} ·{" "}
           {over ? timeOfDay(incident.opened_at) : w.since(span(now.value - incident.opened_at))}
         </span>
       </p>
-      <p class="going">
-        <small>{over ? w.states.resolved : next ? (isThere(incident) ? w.going : w.mayBe) : w.staying}</small>
-        {over ? (
-          <b>{incident.resolved?.by}</b>
-        ) : (
-          <b>
-            {isThere(incident) && incident.heading && (
-              <Icon name="arrow" turn={headingTurn(incident.heading)} />
-            )}
-            {next ? human(next.camera) : w.noNext}
-          </b>
-        )}
-        <span class="sub">
-          {over
-            ? timeOfDay(incident.resolved?.at ?? incident.updated_at)
-            : (next?.text ?? headingWord(incident.heading))}
-        </span>
-      </p>
+      <Going incident={incident} />
     </header>
+  );
+}
+
+function Going({ incident }: { incident: Incident }) {
+  if (incident.resolved) {
+    return (
+      <p class="going">
+        <small>{w.states.resolved}</small>
+        <b>{incident.resolved.by}</b>
+        <span class="sub">{timeOfDay(incident.resolved.at)}</span>
+      </p>
+    );
+  }
+  const there = isThere(incident);
+  const next = nextCameras(incident).filter((n) => n.state !== "over")[0];
+  const label = next ? (there ? w.going : w.mayBe) : there ? w.staying : w.lost;
+  const heading = headingWord(incident.heading);
+  const arrow = there && incident.heading && <Icon name="arrow" turn={headingTurn(incident.heading)} />;
+  return (
+    <p class="going">
+      <small>{label}</small>
+      <b>
+        {arrow} {next ? human(next.camera) : there ? "" : w.noNext}
+      </b>
+      <span class="sub">{next?.text ?? (there ? heading : w.last(heading))}</span>
+    </p>
   );
 }
 
@@ -350,24 +363,13 @@ function Found({ incident }: { incident: Incident }) {
           <Icon name="footage" /> {w.footage}
         </a>
       )}
-      <Evidence incident={incident} />
+      {incident.why && (
+        <>
+          <h2>{w.evidence}</h2>
+          <p>{incident.why}</p>
+        </>
+      )}
     </section>
-  );
-}
-
-function Evidence({ incident }: { incident: Incident }) {
-  const list = incident.evidence;
-  if (!Array.isArray(list) || list.length === 0) return null;
-  return (
-    <>
-      <h2>{w.evidence}</h2>
-      <ul class="plainlist">
-        {list.map((e) => {
-          const text = typeof e === "string" ? e : (e.text ?? e.what ?? "");
-          return text && <li key={text}>{text}</li>;
-        })}
-      </ul>
-    </>
   );
 }
 

@@ -1,9 +1,10 @@
 import { signal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { cameras, connection, open, site, watched } from "../live";
 import { follow } from "../router";
 import { freshness, Picture } from "../ui/picture";
 import { dangerClass } from "../ui/shell";
-import { human, words } from "../words";
+import { words } from "../words";
 
 export const wall = { zones: signal(true), boxes: signal(true) };
 
@@ -14,8 +15,34 @@ export function cameraIds(): string[] {
   return [...inSite, ...others];
 }
 
+const GAP = 10;
+const RATIO = 4 / 3;
+
+/** The width at which all tiles are seen at once, the largest that there is; a narrow page scrolls instead. */
+function fit(count: number, [width, height]: [number, number]): number {
+  let best = 0;
+  for (let columns = 1; columns <= Math.max(1, count); columns++) {
+    const rows = Math.ceil(count / columns);
+    const across = (width - GAP * (columns - 1)) / columns;
+    const down = ((height - GAP * (rows - 1)) / rows) * RATIO;
+    best = Math.max(best, Math.min(across, down));
+  }
+  return Math.floor(Math.max(best, 200));
+}
+
 export function LivePage() {
   const ids = cameraIds();
+  const list = useRef<HTMLUListElement>(null);
+  const [size, setSize] = useState<[number, number]>([innerWidth - 130, innerHeight - 90]);
+  useEffect(() => {
+    const measure = () => {
+      const box = list.current?.getBoundingClientRect();
+      if (box) setSize([box.width, innerHeight - box.top - scrollY - 16]);
+    };
+    measure();
+    addEventListener("resize", measure);
+    return () => removeEventListener("resize", measure);
+  }, [ids.length, open.value.length]);
   const known = connection.value !== "connecting" || ids.length > 0;
   return (
     <>
@@ -36,7 +63,11 @@ export function LivePage() {
           </a>
         </div>
       )}
-      <ul class={`wall of-${Math.min(4, Math.ceil(Math.sqrt(ids.length || 1)))}`}>
+      <ul
+        ref={list}
+        class={ids.length > 4 ? "wall many" : "wall"}
+        style={{ "--tile": `${fit(ids.length, size)}px` }}
+      >
         {ids.map((id) => (
           <Tile key={id} camera={id} />
         ))}
@@ -49,7 +80,7 @@ export function LivePage() {
 function Calm({ ids }: { ids: string[] }) {
   const bring = ids.filter((id) => freshness(id).state === "live").length;
   const watching = [...watched.value.values()].reduce((sum, n) => sum + n, 0);
-  if (open.value.length > 0) return <p class="calm alarmed">{words.incident.others}</p>;
+  if (open.value.length > 0) return <p class="calm alarmed">{words.live.quietNote(ids.length, bring)}</p>;
   return (
     <p class={bring === ids.length ? "calm" : "calm partly"}>
       <strong>{words.live.quiet}</strong>
@@ -81,11 +112,7 @@ function Tile({ camera }: { camera: string }) {
   const classes = ["tile", incident ? `alarm ${dangerClass(incident)}` : next ? "next" : ""].join(" ");
   return (
     <li class={classes}>
-      <a
-        href={incident ? `/incident/${incident.id}` : `/camera/${camera}`}
-        onClick={follow}
-        aria-label={words.live.large(human(camera))}
-      >
+      <a href={incident ? `/incident/${incident.id}` : `/camera/${camera}`} onClick={follow}>
         <Picture camera={camera} incident={incident} zones={wall.zones.value} names={wall.boxes.value} />
         {!inSite && <span class="badge">{words.live.unknown}</span>}
         {next && <span class="badge">{words.incident.next}</span>}

@@ -65,6 +65,8 @@ export function Picture(props: PictureProps) {
         frame,
         zones: scene.current.zones ? zonesRef.current : [],
         tracks: near ? known.tracks : [],
+        later_s:
+          known && frame ? Math.min(1, Math.max(-1, (frame.captured_at - known.captured_at) / 1e6)) : 0,
         incident: scene.current.incident,
         names: scene.current.names,
       });
@@ -87,7 +89,11 @@ export function Picture(props: PictureProps) {
   const name = human(camera);
   return (
     <div class={`picture ${fresh.state}`} style={{ aspectRatio: String(ratio) }}>
-      <canvas ref={canvas} role="img" aria-label={`${name}: ${fresh.text}`} />
+      {label ? (
+        <canvas ref={canvas} role="presentation" />
+      ) : (
+        <canvas ref={canvas} role="img" aria-label={name} />
+      )}
       {label && (
         <div class="caption">
           <span class="name">{name}</span>

@@ -24,13 +24,13 @@ interface View {
   height: number;
 }
 
-function viewOf(points: Point[], ratio: number, image: View | null): View {
+/** All points with room for their names; `across` is the plan's width in the units that names are measured in. */
+function viewOf(points: Point[], ratio: number, image: View | null, across: number): View {
   const xs = points.map((p) => p[0]).concat(image ? [image.x, image.x + image.width] : []);
   const ys = points.map((p) => p[1]).concat(image ? [image.y, image.y + image.height] : []);
   const [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const size = Math.max(x1 - x0, (y1 - y0) * ratio, 20);
-  const pad = image ? 0.04 : 0.26;
-  const width = size * (1 + 2 * pad);
+  const [roomX, roomY] = image ? [0.02, 0.02] : [130 / across, 100 / across];
+  const width = Math.max((x1 - x0) / (1 - roomX), (y1 - y0) / (1 / ratio - roomY), 20);
   const height = width / ratio;
   return { x: (x0 + x1 - width) / 2, y: (y0 + y1 - height) / 2, width, height };
 }
@@ -82,8 +82,9 @@ export function Plan({
       : null;
   const corners =
     matrix && image.value ? cornersOf(matrix, image.value.naturalWidth, image.value.naturalHeight) : null;
-  const view = viewOf([...at.values()], ratio ?? (small ? 1.9 : 1.6), corners);
-  const unit = view.width / (small ? 300 : 760);
+  const across = small ? 440 : 900;
+  const view = viewOf([...at.values()], ratio ?? (small ? 1.9 : 1.7), corners, across);
+  const unit = view.width / across;
   const shown = incident ? [incident] : open.value;
   return (
     <svg
@@ -93,7 +94,15 @@ export function Plan({
       aria-label={words.map.label}
     >
       <defs>
-        <marker id="tip" viewBox="0 0 10 10" refX="8" refY="5" markerWidth="5" markerHeight="5" orient="auto">
+        <marker
+          id="tip"
+          viewBox="0 0 10 10"
+          refX="8"
+          refY="5"
+          markerWidth="3.4"
+          markerHeight="3.4"
+          orient="auto"
+        >
           <path d="M0 0 10 5 0 10z" fill="context-stroke" />
         </marker>
       </defs>
@@ -137,7 +146,6 @@ export function Plan({
           <a
             key={camera.id}
             href={here ? `/incident/${here.id}` : `/camera/${camera.id}`}
-            aria-label={here ? `${human(camera.id)}: ${nameOf(here)}` : human(camera.id)}
             class={`spot ${fresh} ${here ? `here ${dangerClass(here)}` : next ? `next ${dangerClass(next)}` : ""}`}
             onClick={(event) => {
               event.preventDefault();

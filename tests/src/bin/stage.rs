@@ -135,7 +135,7 @@ impl Stage {
             return Ok(());
         }
         let clip = self.set.path(self.set.clips.first().context("the set is empty")?);
-        let jpegs = (0..20).map(|i| still(&clip, f64::from(i) * 0.2)).collect::<Result<Vec<_>>>()?;
+        let jpegs = (0..3).map(|i| still(&clip, f64::from(i))).collect::<Result<Vec<_>>>()?;
         let going = Arc::new(AtomicBool::new(true));
         self.flooding = Arc::clone(&going);
         let (watch, site) = (Arc::clone(&self.watch), self.site.clone());
