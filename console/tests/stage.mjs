@@ -156,9 +156,21 @@ export async function browser() {
   });
 }
 
+/** The page out of a folder instead of the program: while it is being worked on, nothing has to be linked anew. */
+async function serveBuilt(context, dist) {
+  await context.route(
+    (url) => !/^\/(api|healthz|metrics)/.test(url.pathname),
+    (route) => {
+      const path = new URL(route.request().url()).pathname;
+      return route.fulfill({ path: join(dist, path.includes(".") ? path : "index.html") });
+    },
+  );
+}
+
 /** A page that remembers what went wrong on it. */
 export async function openPage(chromiumBrowser, options = {}) {
   const context = await chromiumBrowser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  if (process.env.PADDOCK_DIST) await serveBuilt(context, process.env.PADDOCK_DIST);
   const page = await context.newPage();
   page.faults = [];
   page.on("console", (message) => {

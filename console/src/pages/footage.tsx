@@ -247,7 +247,7 @@ function Players({ lanes, at }: { lanes: Timeline[]; at: Micros }) {
               }}
               onError={() => (bad.value = new Set(bad.value).add(lane.camera))}
             />
-            <a href={source} download={`${lane.camera}-${Math.round(at / 1e6)}.mp4`}>
+            <a href={`/api/footage/${lane.camera}/export?from=${Math.round(at)}&to=${to}`} download>
               {f.download}
             </a>
           </figure>

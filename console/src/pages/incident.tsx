@@ -316,6 +316,9 @@ function Radio({ incident }: { incident: Incident }) {
   );
 }
 
+/** The same picture with the box drawn. */
+const MARKED = "/api/incidents/{id}/still.jpg";
+
 function Found({ incident }: { incident: Incident }) {
   const clip = useSignal<"ask" | "yes" | "no">("ask");
   useEffect(() => {
@@ -328,9 +331,9 @@ function Found({ incident }: { incident: Incident }) {
       );
       const isVideo = response?.ok && response.headers.get("content-type")?.startsWith("video/");
       clip.value = isVideo ? "yes" : "no";
-      if (!isVideo && left > 0 && response?.status !== 404) timer = setTimeout(() => look(left - 1), 5000);
+      if (!isVideo && left > 0 && response?.status !== 404) timer = setTimeout(() => look(left - 1), 3000);
     };
-    void look(6);
+    void look(20);
     return () => clearTimeout(timer);
   }, [incident.id, api.value]);
   return (
@@ -338,7 +341,7 @@ function Found({ incident }: { incident: Incident }) {
       <h2>{w.still}</h2>
       <figure>
         <img
-          src={`/api/incidents/${incident.id}/still`}
+          src={`/api/incidents/${incident.id}/${api.value.has(MARKED) ? "still.jpg" : "still"}`}
           alt={`${w.still}: ${nameOf(incident)}, ${human(incident.camera)}`}
         />
         <figcaption>

@@ -89,11 +89,7 @@ export function Picture(props: PictureProps) {
   const name = human(camera);
   return (
     <div class={`picture ${fresh.state}`} style={{ aspectRatio: String(ratio) }}>
-      {label ? (
-        <canvas ref={canvas} role="presentation" />
-      ) : (
-        <canvas ref={canvas} role="img" aria-label={name} />
-      )}
+      {label ? <canvas ref={canvas} /> : <canvas ref={canvas} role="img" aria-label={name} />}
       {label && (
         <div class="caption">
           <span class="name">{name}</span>
