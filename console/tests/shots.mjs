@@ -1,76 +1,66 @@
 /** Screenshots of every page, wide and narrow, light and dark: `node tests/shots.mjs DIR [SET]`. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { browser, openPage, Stage, until } from "./stage.mjs";
+import { browser, openPage, Stage } from "./stage.mjs";
 
 const [dir = "shots", set = "demo"] = process.argv.slice(2);
 mkdirSync(dir, { recursive: true });
-const only = process.env.ONLY?.split(",");
 const stage = await Stage.start(set);
 const chrome = await browser();
+const wide = { width: 1440, height: 900 };
+const narrow = { width: 390, height: 844 };
+const looks = [
+  ["wide-light", wide, "light", 1],
+  ["wide-dark", wide, "dark", 1],
+  ["narrow-light", narrow, "light", 2],
+  ["narrow-dark", narrow, "dark", 2],
+];
+
 try {
-  const first = await openPage(chrome);
-  const looks = [
-    ["wide-light", { width: 1440, height: 900 }, "light"],
-    ["wide-dark", { width: 1440, height: 900 }, "dark"],
-    ["narrow-light", { width: 390, height: 844 }, "light"],
-    ["narrow-dark", { width: 390, height: 844 }, "dark"],
-  ];
-  const shoot = async (name, place, prepare) => {
-    for (const [look, viewport, colorScheme] of looks) {
-      if (only && !only.includes(name)) return;
-      const page = await openPage(chrome, {
-        viewport,
-        colorScheme,
-        deviceScaleFactor: viewport.width < 500 ? 2 : 1,
-      });
-      await page.goto(stage.url + place);
-      await page.mouse.click(5, 5);
-      await page.waitForTimeout(1500);
-      if (prepare) await prepare(page);
+  const pages = [];
+  for (const [look, viewport, colorScheme, deviceScaleFactor] of looks) {
+    const page = await openPage(chrome, { viewport, colorScheme, deviceScaleFactor });
+    await page.goto(stage.url);
+    await page.mouse.click(700 % viewport.width, 1);
+    pages.push([look, page]);
+  }
+  const shoot = async (name, prepare = async () => {}) => {
+    for (const [look, page] of pages) {
+      await prepare(page);
       await page.screenshot({ path: join(dir, `${name}-${look}.png`) });
-      if (page.faults.length) console.log(name, look, page.faults);
-      await page.context().close();
+      for (const fault of page.faults.splice(0)) console.log(name, look, fault);
     }
   };
-  await first.goto(stage.url);
-  for (const clip of stage.clips) stage.say(`${clip.escapes ? "once" : "play"} ${clip.camera}`);
-  await first.waitForTimeout(4000);
-  await shoot("live-quiet", "/");
-  await shoot("setup", "/setup");
+  const visit = (name) => async (page) => {
+    const cameras = page.locator(".actions").getByRole("link", { name: "Cameras" });
+    if (await cameras.count()) await cameras.click();
+    await page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
+    await page.waitForTimeout(1500);
+  };
+  for (const clip of stage.clips) stage.say(`play ${clip.camera}`);
+  await pages[0][1].getByText(`${stage.clips.length} of ${stage.clips.length}`).waitFor({ timeout: 60_000 });
+  await shoot("live-quiet");
   const camera = stage.clips.find((c) => c.escapes).camera;
-  const alert = await stage.opened(camera);
+  const alert = await stage.opened(camera, 200_000);
   const id = alert.payload.after.id;
-  console.log("open", id);
-  await shoot("incident", `/incident/${id}`);
-  await shoot("live-alarm", "/map", async (page) => {
-    await page.goto(`${stage.url}/incidents`);
-    await page.evaluate(() => document.querySelector('a[href="/"]').click());
-    await page.waitForTimeout(1200);
+  await shoot("incident");
+  await shoot("incident-later", (page) => page.waitForTimeout(1500));
+  await shoot("incident-below", (page) => page.evaluate(() => scrollTo(0, 760)));
+  await shoot("live-alarm", visit("Live"));
+  const act = (action, body) =>
+    fetch(`${stage.url}/api/incidents/${id}/${action}`, { method: "POST", body: JSON.stringify({ by: "Kim", ...body }) });
+  await act("acknowledge");
+  await act("note", { text: "Team 2 is on the way from the east gate." });
+  await shoot("incident-taken", (page) => page.locator(".strip").first().click());
+  await shoot("map", visit("Map"));
+  await shoot("incidents", visit("Incidents"));
+  await shoot("setup", async (page) => {
+    await visit("Set-up")(page);
+    await page.locator(".props .chip").first().click();
   });
-  await shoot("incident-full", `/incident/${id}`, async (page) => {
-    await page.setViewportSize({ width: page.viewportSize().width, height: 1900 });
-    await page.waitForTimeout(500);
-  });
-  await fetch(`${stage.url}/api/incidents/${id}/acknowledge`, {
-    method: "POST",
-    body: JSON.stringify({ by: "Kim" }),
-  });
-  await fetch(`${stage.url}/api/incidents/${id}/note`, {
-    method: "POST",
-    body: JSON.stringify({ by: "Kim", text: "Team 2 is on the way from the east gate." }),
-  });
-  const others = await (await fetch(`${stage.url}/api/incidents`)).json();
-  for (const other of others)
-    if (other.state === "open")
-      await fetch(`${stage.url}/api/incidents/${other.id}/acknowledge`, {
-        method: "POST",
-        body: JSON.stringify({ by: "Kim" }),
-      });
-  await shoot("incident-taken", `/incident/${id}`);
-  await shoot("camera", `/camera/${camera}`);
-  for (const place of ["map", "footage", "setup", "health", "incidents"]) await shoot(place, `/${place}`);
-  await until("done", 1000, () => true);
+  await shoot("setup-links", (page) => page.getByRole("tab", { name: "Ways" }).click());
+  await shoot("setup-animals", (page) => page.getByRole("tab", { name: "Animals" }).click());
+  await shoot("health", visit("Health"));
 } finally {
   await chrome.close();
   await stage.end();

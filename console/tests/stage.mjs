@@ -80,14 +80,14 @@ export class Stage {
   }
 
   /** The alert that opens an escape on a camera. */
-  opened(camera) {
+  opened(camera, deadlineMs = 40_000) {
     return this.hear(
       `an alert of ${camera}`,
       (e) =>
         e.topic?.endsWith("/alert") &&
         e.payload.type === "opened" &&
         e.payload.after.sightings.some((s) => s.camera === camera),
-      40_000,
+      deadlineMs,
     );
   }
 
