@@ -12,13 +12,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Vec::new();
     collect(&dist, &mut files)?;
     files.sort();
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let mut list = String::from("&[\n");
-    for path in &files {
+    for (number, path) in files.iter().enumerate() {
         let name = path.strip_prefix(&dist)?.display().to_string();
-        writeln!(list, "    ({name:?}, include_bytes!({:?})),", fs::canonicalize(path)?.display().to_string())?;
+        // A copy, since the page may be built anew while the compiler still reads.
+        let copy = out.join(format!("page-{number}"));
+        fs::copy(path, &copy)?;
+        writeln!(list, "    ({name:?}, include_bytes!({:?})),", copy.display().to_string())?;
     }
     list.push_str("]\n");
-    fs::write(Path::new(&std::env::var("OUT_DIR")?).join("page.rs"), list)?;
+    fs::write(out.join("page.rs"), list)?;
     Ok(())
 }
 

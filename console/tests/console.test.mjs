@@ -140,6 +140,10 @@ test("an escape opens on the page within a second of its alert, and its acknowle
 
   await page.reload();
   await page.getByText("Team 2 is on the way.").waitFor();
+  const clip = page.locator(".found video");
+  await clip.waitFor({ timeout: 60_000 });
+  await clip.evaluate((video) => video.play());
+  await until("the clip plays", 20_000, () => clip.evaluate((video) => video.currentTime > 0.5));
   await page.getByRole("button", { name: "All-clear" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "All-clear" }).click();
   await page.getByText(/All-clear by Kim/).waitFor();
@@ -249,6 +253,39 @@ test("a mistake in the site names its line, and undo takes changes back", { time
   await close(page, /422/);
 });
 
+test("the timeline shows the gap that a killed agent made, and plays what was recorded", {
+  timeout: 150_000,
+}, async () => {
+  await clearAll();
+  const camera = "plaza";
+  const recorded = async () => {
+    const now = Date.now() * 1000;
+    const answer = await fetch(`${stage.direct}/api/footage/${camera}?from=${now - 300e6}&to=${now}`);
+    return (await answer.json()).recorded.length;
+  };
+  stage.say(`play ${camera}`);
+  await until("some footage", 60_000, async () => (await recorded()) > 0);
+  stage.say(`kill ${camera}`);
+  const before = await recorded();
+  await new Promise((done) => setTimeout(done, 5000));
+  stage.say(`play ${camera}`);
+  await until("more footage", 60_000, async () => (await recorded()) > before);
+  const page = await openPage(chrome);
+  await page.goto(stage.url);
+  await visit(page, "Footage");
+  const lane = page.getByRole("slider", { name: "Timeline of Plaza" });
+  await lane.locator(".gap").first().waitFor({ state: "attached" });
+  const first = lane.locator(".recorded").first();
+  const box = await first.boundingBox();
+  await page.mouse.click(box.x + 1, box.y + box.height / 2);
+  const video = page.locator(".players video").first();
+  await video.evaluate((element) => element.play());
+  await until("it plays", 20_000, () => video.evaluate((element) => element.currentTime > 0.5));
+  assert.deepEqual(await serious(page), []);
+  stage.say(`stop ${camera}`);
+  await close(page);
+});
+
 test("sixteen cameras at five pictures a second are all shown as they come", {
   timeout: 90_000,
 }, async () => {
@@ -280,14 +317,14 @@ test("no page has a serious accessibility fault, wide or narrow, light or dark",
     await page.goto(stage.url);
     await page.getByText("cameras send pictures").waitFor();
     const faults = {};
-    for (const name of ["Live", "Map", "Incidents", "Set-up", "Health"]) {
+    for (const name of ["Live", "Map", "Incidents", "Footage", "Set-up", "Health"]) {
       await visit(page, name);
       await page.locator("main h1").first().waitFor({ state: "attached" });
       faults[name] = await serious(page);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${name} at ${width} px is ${wide} px too wide`);
     }
-    assert.deepEqual(faults, { Live: [], Map: [], Incidents: [], "Set-up": [], Health: [] });
+    assert.deepEqual(faults, { Live: [], Map: [], Incidents: [], Footage: [], "Set-up": [], Health: [] });
     await close(page);
   }
 });

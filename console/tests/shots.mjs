@@ -48,7 +48,10 @@ try {
   await shoot("incident-below", (page) => page.evaluate(() => scrollTo(0, 760)));
   await shoot("live-alarm", visit("Live"));
   const act = (action, body) =>
-    fetch(`${stage.url}/api/incidents/${id}/${action}`, { method: "POST", body: JSON.stringify({ by: "Kim", ...body }) });
+    fetch(`${stage.url}/api/incidents/${id}/${action}`, {
+      method: "POST",
+      body: JSON.stringify({ by: "Kim", ...body }),
+    });
   await act("acknowledge");
   await act("note", { text: "Team 2 is on the way from the east gate." });
   await shoot("incident-taken", (page) => page.locator(".strip").first().click());
