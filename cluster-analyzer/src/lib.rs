@@ -17,7 +17,8 @@
 //!   that owns them.
 //! - [`archive`], [`upload`], [`lake`]: footage and rows.
 //! - [`footage`]: footage as people ask for it: timelines, videos, exports.
-//! - [`http`]: what people and monitoring see; [`view`]: what it shows.
+//! - [`site`]: the site file as people change it while the service runs.
+//! - [`http`]: what people and monitoring see; [`view`]: what it shows; [`hub`]: what it tells as it happens.
 //! - [`evaluate`]: how well all that works on labelled footage.
 //! - [`enroll`]: what an agent is given to begin with.
 //! - [`children`]: broker and store of a one-box installation.
@@ -38,6 +39,7 @@ pub mod enroll;
 pub mod evaluate;
 pub mod footage;
 pub mod http;
+pub mod hub;
 pub mod incident;
 pub mod ingest;
 pub mod judge;
@@ -50,6 +52,7 @@ pub mod pipeline;
 pub mod replay;
 pub mod run;
 pub mod schedule;
+pub mod site;
 #[cfg(test)]
 pub(crate) mod testkit;
 pub mod upload;

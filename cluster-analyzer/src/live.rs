@@ -11,14 +11,16 @@ use std::time::Duration;
 use base::ids::IncidentId;
 use base::incident::{Alert, AlertType, Incident, IncidentState, Tier};
 use base::input::chain;
+use base::site::Site;
 use base::time::{Clock, Micros};
 use base::wire::{IncidentCommand, VERSION};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::alert::Queued;
 use crate::detect::desk::Desk;
 use crate::detect::worker::Done;
 use crate::http::Commanded;
+use crate::hub::Hub;
 use crate::incident::command::{self, CommandError};
 use crate::incident::{Boost, Change, Watched};
 use crate::judge::store::Views;
@@ -36,6 +38,8 @@ pub enum Input {
     Seen(Box<Done>),
     /// What somebody does with an incident.
     Commanded(Commanded),
+    /// Another site file; who waits until it is in use.
+    Site(Arc<Site>, oneshot::Sender<()>),
 }
 
 /// Where things go. Nothing here makes the thread wait: an alarm must not stand behind a table.
@@ -46,6 +50,8 @@ pub struct Outputs {
     pub retained: Arc<Retained>,
     /// Cameras to look at more often.
     pub boosts: mpsc::Sender<Boost>,
+    /// To whoever watches a page.
+    pub hub: Arc<Hub>,
     /// Rows for the tables.
     pub lake: LakeHandle,
     /// Which footage goes to object storage first.
@@ -107,6 +113,10 @@ impl Live {
                         let _ = reply.send(outcome);
                     }
                 }
+                Ok(Some(Input::Site(site, done))) => {
+                    self.pipeline.set_site(site);
+                    let _ = done.send(());
+                }
             }
         }
         let evidence = self.pipeline.book().take_evidence(true);
@@ -133,12 +143,14 @@ impl Live {
         };
         let mut output = self.pipeline.take(&picture);
         let (boosts, observations) = (std::mem::take(&mut output.boosts), std::mem::take(&mut output.observations));
+        let shown = std::mem::take(&mut output.seen);
         let opened = |change: &&Change| change.alert == Some(AlertType::Opened);
         let stills = output.changes.iter().filter(opened).map(|c| (c.after.id.clone(), job.jpeg.clone())).collect();
         self.tell(output, stills, header.captured_at);
         for boost in boosts {
             self.boost(boost, header.captured_at);
         }
+        self.out.hub.tracks(&job.camera, header.captured_at, &shown);
         self.out.lake.observations(observations);
         self.out.lake.analysed(&job.camera, header.captured_at);
         if let Some(memory) = self.pipeline.memory(&job.camera) {
@@ -211,6 +223,7 @@ impl Live {
                 let (from, until) = (incident.updated_at.plus_us(-around_us), incident.updated_at.plus_us(around_us));
                 self.out.upload.prioritise(incident.camera.clone(), from, until);
             }
+            self.out.hub.incident(&incident);
             self.out.retained.put(incident);
         }
         self.count_open();

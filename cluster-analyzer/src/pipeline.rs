@@ -7,15 +7,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::geometry::Rect;
-use base::ids::{CameraId, EnclosureId};
-use base::incident::Incident;
+use base::geometry::{Point, Rect};
+use base::ids::{CameraId, EnclosureId, IncidentId, ZoneId};
+use base::incident::{Incident, Tier};
 use base::observation::{Observation, ObservationSource};
 use base::site::Site;
 use base::time::Micros;
 use base::wire::Light;
+use serde::Serialize;
 use vision::observe::Observer;
-use vision::{Detection, ModelCard, Tracker, TrackerParams};
+use vision::{Detection, Group, ModelCard, Track, Tracker, TrackerParams};
 
 use crate::incident::evidence::{Frame, Kept};
 use crate::incident::{self, Book, Boost, Change, IdSource, Sight, Watched};
@@ -51,6 +52,32 @@ pub struct Output {
     pub boosts: Vec<Boost>,
     /// Rows for the table.
     pub observations: Vec<Observation>,
+    /// What the picture showed, for whoever watches.
+    pub seen: Vec<Seen>,
+}
+
+/// Something that a picture shows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Seen {
+    /// The tracker's number on that camera.
+    pub track: u64,
+    /// Where, normalised.
+    #[serde(rename = "box")]
+    pub rect: Rect,
+    /// How it moves, shares of the picture a second: a newer picture than this one shows it farther on.
+    pub velocity: Point,
+    /// `animal`, `person`, `vehicle` or `other`.
+    pub group: &'static str,
+    /// The detector's best label.
+    pub label: String,
+    /// Mean score of that label.
+    pub score: f32,
+    /// What the judge says of it.
+    pub tier: Option<Tier>,
+    /// The zone that it stands in.
+    pub zone: Option<ZoneId>,
+    /// The escape that it belongs to.
+    pub incident: Option<IncidentId>,
 }
 
 /// All that is remembered of one camera.
@@ -80,6 +107,12 @@ impl Pipeline {
     /// The incidents.
     pub fn book(&mut self) -> &mut Book {
         &mut self.book
+    }
+
+    /// Goes by another site file from the next picture on. Tracks, evidence and incidents stay.
+    pub fn set_site(&mut self, site: Arc<Site>) {
+        self.book.set_site(Arc::clone(&site));
+        self.site = site;
     }
 
     /// Takes over incidents from before a restart.
@@ -147,7 +180,9 @@ impl Pipeline {
         let changes = book.observe(picture.camera, picture.t, picture.drill, &sights);
         let observations = camera.observer.update(site, card, picture.t, &tracks);
         let (watched, evidence) = (book.take_watched(), book.take_evidence(false));
-        Output { changes, watched, evidence, boosts: book.boosts(picture.t), observations }
+        let seen =
+            tracks.iter().filter(|t| t.confirmed).map(|t| seen(t, card, book, picture.camera, &sights)).collect();
+        Output { changes, watched, evidence, boosts: book.boosts(picture.t), observations, seen }
     }
 
     /// Time goes on without pictures: what nobody sees any more is lost.
@@ -160,6 +195,29 @@ impl Pipeline {
     /// The rows that still wait for their second to be over, at the end.
     pub fn finish(&mut self) -> Vec<Observation> {
         self.cameras.values_mut().flat_map(|camera| camera.observer.finish()).collect()
+    }
+}
+
+/// A track as people are shown it.
+fn seen(track: &Track, card: &ModelCard, book: &Book, camera: &CameraId, sights: &[Sight]) -> Seen {
+    let (label, score) = track.class_scores.first().copied().unwrap_or_default();
+    let sight = sights.iter().find(|sight| sight.track == track.id);
+    let incident = book.incident_of(camera, track.id).filter(|i| i.tier == Tier::Escape);
+    Seen {
+        track: track.id,
+        rect: track.rect,
+        velocity: track.velocity,
+        group: match card.group(label) {
+            Group::Animal => "animal",
+            Group::Person => "person",
+            Group::Vehicle => "vehicle",
+            Group::Other => "other",
+        },
+        label: card.label_name(label).to_owned(),
+        score,
+        tier: sight.and_then(|sight| sight.tier),
+        zone: sight.and_then(|sight| sight.zone.clone()),
+        incident: incident.map(|incident| incident.id.clone()),
     }
 }
 

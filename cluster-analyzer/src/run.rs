@@ -25,7 +25,8 @@ use crate::detect::desk::Desk;
 use crate::detect::onnx::OnnxDetector;
 use crate::detect::worker::{Open, Worker};
 use crate::footage::Shelf;
-use crate::http::{self, Commanded};
+use crate::http;
+use crate::hub::Hub;
 use crate::incident::IdSource;
 use crate::ingest::Rejection;
 use crate::ingest::mqtt::{self, Connection, Link, Purpose};
@@ -35,6 +36,7 @@ use crate::ledger::Ledger;
 use crate::live::{Input, Live, Outputs, Retained};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
+use crate::site::desk::Desk as SiteDesk;
 use crate::upload::{self, UploadError};
 use crate::view::View;
 
@@ -208,17 +210,28 @@ impl Parts {
         let desk = Arc::new(Desk::new(self.clock()));
         let (boosts, boosts_out) = mpsc::channel(256);
         let view = Arc::new(View::new(self.site.cameras.iter().map(|c| c.id.clone())));
-        let out = Outputs { alerts, retained: Arc::clone(&retained), boosts, lake, upload, view: Arc::clone(&view) };
+        let hub = Arc::new(Hub::default());
+        let out = Outputs {
+            alerts,
+            retained: Arc::clone(&retained),
+            boosts,
+            hub: Arc::clone(&hub),
+            lake,
+            upload,
+            view: Arc::clone(&view),
+        };
         let live = self.live(ledger, Arc::clone(&card), Arc::clone(&desk), out)?;
         let (inputs, inputs_in) = mpsc::channel(64);
         let live_thread = thread("incidents", move || live.run(inputs_in))?;
         let workers = self.detectors(&desk, first, &inputs)?;
 
+        let (new_sites, new_sites_in) = mpsc::channel(4);
+        let site_desk = Arc::new(SiteDesk::new(&self.config.site, &data_dir, Arc::clone(&self.site), new_sites));
         let (messages, messages_in) = mpsc::channel(256);
         let (chunks, chunks_in) = mpsc::channel(16);
         let link = urgent.1.clone();
         let takers = [
-            tokio::spawn(tasks::take_urgent(messages_in, self.taker(&view, &desk), inputs.clone())),
+            tokio::spawn(tasks::take_urgent(messages_in, self.taker(&view, &desk, &hub, &site_desk), inputs.clone())),
             tokio::spawn(tasks::take_footage(chunks_in, footage)),
         ];
         let connections = [
@@ -233,12 +246,26 @@ impl Parts {
             self.home_assistant(&link, &retained, &reports_end)?,
             self.clear_resolved(&link, &retained, &reports_end)?,
             tokio::spawn(tasks::tell_incidents(link.clone(), retained, reports_end.clone())),
-            tokio::spawn(tasks::tell_status(link, self.status(&card.name), reports_end)),
+            tokio::spawn(tasks::tell_status(link, self.status(&card.name, &site_desk), reports_end)),
         ];
         let (commands, commands_in) = mpsc::channel(64);
-        let forward = tokio::spawn(tasks::forward_commands(commands_in, inputs));
+        let forward = tokio::spawn(tasks::forward_commands(commands_in, inputs.clone()));
+        let swap = tokio::spawn(tasks::swap_sites(new_sites_in, Arc::clone(&view), inputs));
         let footage = Arc::new(Shelf::new(site_id.clone(), &data_dir, &children.store));
-        let page = self.page(&view, commands, telling.channels, &card.name, footage);
+        let page = http::Shared {
+            metrics: self.metrics(),
+            view,
+            state_db: self.state_db(),
+            footage,
+            commands,
+            channels: telling.channels,
+            model: card.name.as_str().into(),
+            clock: self.clock(),
+            hub,
+            site: site_desk,
+            data_dir,
+            stop: intake.clone(),
+        };
         let page_task = tokio::spawn(http::serve(listener, page, intake));
         tracing::info!(site = %site_id, model = card.name, broker = %children.broker, "running");
 
@@ -249,6 +276,7 @@ impl Parts {
         join_threads(workers, "the detector").await;
         join(page_task, "the page").await;
         join(forward, "commands").await;
+        join(swap, "new sites").await;
         join_threads(vec![live_thread, archive_thread], "incidents and footage").await;
         join_all(tellers, "telling agents").await;
         no_storage.stop();
@@ -336,9 +364,10 @@ impl Parts {
         (0..self.config.detect.sessions).map(start).collect()
     }
 
-    fn taker(&self, view: &Arc<View>, desk: &Arc<Desk>) -> tasks::Taker {
+    fn taker(&self, view: &Arc<View>, desk: &Arc<Desk>, hub: &Arc<Hub>, site: &SiteDesk) -> tasks::Taker {
         tasks::Taker {
-            site: Arc::clone(&self.site),
+            site: site.watch(),
+            hub: Arc::clone(hub),
             view: Arc::clone(view),
             desk: Arc::clone(desk),
             metrics: self.metrics(),
@@ -346,9 +375,10 @@ impl Parts {
         }
     }
 
-    fn status(&self, model: &str) -> impl Fn() -> AnalyzerStatus + Send + 'static + use<> {
+    fn status(&self, model: &str, site: &SiteDesk) -> impl Fn() -> AnalyzerStatus + Send + 'static + use<> {
         let (metrics, clock, model) = (self.metrics(), self.clock(), model.to_owned());
-        let cameras: Vec<String> = self.site.cameras.iter().map(|c| c.id.to_string()).collect();
+        let site = site.watch();
+        let cameras = move || site.borrow().cameras.iter().map(|c| c.id.to_string()).collect::<Vec<_>>();
         move || AnalyzerStatus {
             v: VERSION,
             online: true,
@@ -356,30 +386,10 @@ impl Parts {
             analyzer: env!("CARGO_PKG_VERSION").into(),
             model: if metrics.detector_up.get() == 1 { model.clone() } else { String::new() },
             lag_ms: metrics.detection_lag_ms.get() as f64,
-            frames_superseded: metrics.superseded_total(&cameras),
+            frames_superseded: metrics.superseded_total(&cameras()),
             messages_rejected: metrics.rejected_total(&Rejection::REASONS),
             upload_backlog: metrics.upload_backlog.get().max(0) as u64,
             last_drill: None,
-        }
-    }
-
-    fn page(
-        &self,
-        view: &Arc<View>,
-        commands: mpsc::Sender<Commanded>,
-        channels: http::alerts::Channels,
-        model: &str,
-        footage: Arc<Shelf>,
-    ) -> http::Shared {
-        http::Shared {
-            metrics: self.metrics(),
-            view: Arc::clone(view),
-            state_db: self.state_db(),
-            footage,
-            commands,
-            channels,
-            model: model.into(),
-            clock: self.clock(),
         }
     }
 }

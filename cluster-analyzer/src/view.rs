@@ -6,9 +6,11 @@ use std::sync::{PoisonError, RwLock};
 
 use base::ids::{CameraId, IncidentId};
 use base::incident::Incident;
+use base::site::Site;
 use base::time::Micros;
 use base::wire::{CameraStatus, FrameHeader};
 use bytes::Bytes;
+use tokio::sync::watch;
 
 /// Cameras of the site file and others together. More are refused, since whoever can publish could make up names.
 pub const MOST_CAMERAS: usize = 1024;
@@ -62,13 +64,15 @@ pub struct CameraView {
 pub struct View {
     cameras: RwLock<BTreeMap<CameraId, CameraView>>,
     watched: RwLock<BTreeMap<IncidentId, Incident>>,
+    /// Counts the frames taken, for whoever waits for one.
+    taken: watch::Sender<u64>,
 }
 
 impl View {
     /// The cameras of the site file, not seen yet.
     pub fn new(cameras: impl IntoIterator<Item = CameraId>) -> Self {
         let known = cameras.into_iter().map(|id| (id, CameraView { in_site: true, ..CameraView::default() }));
-        Self { cameras: RwLock::new(known.collect()), watched: RwLock::default() }
+        Self { cameras: RwLock::new(known.collect()), watched: RwLock::default(), taken: watch::Sender::new(0) }
     }
 
     /// The newest state of an incident of tier `watch`.
@@ -85,6 +89,32 @@ impl View {
     pub fn watched(&self) -> Vec<Incident> {
         let watched = self.watched.read().unwrap_or_else(PoisonError::into_inner);
         watched.values().rev().cloned().collect()
+    }
+
+    /// Another site file: which cameras are in it, from now on.
+    pub fn set_site(&self, site: &Site) {
+        let mut cameras = self.cameras.write().unwrap_or_else(PoisonError::into_inner);
+        cameras.values_mut().for_each(|view| view.in_site = false);
+        for camera in &site.cameras {
+            cameras.entry(camera.id.clone()).or_default().in_site = true;
+        }
+        // What neither the file names nor anybody has been heard of is of the old file.
+        cameras.retain(|_, view| view.in_site || view.status.is_some() || view.frame.is_some());
+    }
+
+    /// Changes whenever a frame was taken.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.taken.subscribe()
+    }
+
+    /// Looks at the newest frame of each camera.
+    pub fn each_frame(&self, mut look: impl FnMut(&CameraId, &LastFrame)) {
+        let cameras = self.cameras.read().unwrap_or_else(PoisonError::into_inner);
+        for (id, view) in cameras.iter() {
+            if let Some(frame) = &view.frame {
+                look(id, frame);
+            }
+        }
     }
 
     /// Takes a status; false when there are too many cameras.
@@ -106,7 +136,9 @@ impl View {
             view.frame = Some(frame);
             Ok(())
         };
-        self.change(camera, take).unwrap_or(Err(Refused::TooMany))
+        self.change(camera, take).unwrap_or(Err(Refused::TooMany))?;
+        self.taken.send_modify(|count| *count += 1);
+        Ok(())
     }
 
     fn change<R>(&self, camera: &CameraId, change: impl FnOnce(&mut CameraView) -> R) -> Option<R> {

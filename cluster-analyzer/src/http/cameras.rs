@@ -20,6 +20,10 @@ pub(super) struct CameraRow {
 }
 
 pub(super) async fn list(State(shared): State<Shared>) -> Json<Vec<CameraRow>> {
+    Json(rows(&shared))
+}
+
+pub(super) fn rows(shared: &Shared) -> Vec<CameraRow> {
     let now = shared.clock.now();
     let rows = shared.view.cameras().into_iter().map(|(camera, view)| {
         let captured_at = view.frame.as_ref().map(|f| f.header.captured_at);
@@ -32,7 +36,7 @@ pub(super) async fn list(State(shared): State<Shared>) -> Json<Vec<CameraRow>> {
             last_frame_age_ms: captured_at.map(|t| now.since(t) / 1000),
         }
     });
-    Json(rows.collect())
+    rows.collect()
 }
 
 pub(super) async fn frame(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Fault> {

@@ -19,6 +19,12 @@
 //! | `/api/footage/{camera}?from=&to=` | what was recorded, gaps, incidents |
 //! | `/api/footage/{camera}/video.mp4?from=&to=` | a span as one video |
 //! | `/api/footage/{camera}/export?from=&to=` | a span as files with checksums |
+//! | `/api/events` | what happens, as server-sent events |
+//! | `/api/frames?cameras=&fps=` | the cameras' pictures in one stream |
+//! | `GET`, `PUT /api/site`, `/api/site/history` | the site file and its older versions |
+//! | `GET`, `PUT /api/site/plan`, `/api/site/plan/scale` | the picture of the grounds |
+//! | `/api/openapi.json` | all of this for programs |
+//! | any other path | the page (`console/`) |
 //!
 //! Errors are JSON: `{"error": "…"}`.
 
@@ -27,8 +33,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use base::ids::IncidentId;
@@ -41,15 +48,20 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::footage::Shelf;
+use crate::hub::Hub;
 use crate::incident::command::CommandError;
 use crate::metrics::Metrics;
+use crate::site::desk::Desk;
 use crate::view::View;
 
 pub mod alerts;
 mod cameras;
+mod events;
 mod footage;
 mod incidents;
+mod page;
 mod range;
+mod site;
 #[cfg(test)]
 mod tests;
 
@@ -83,6 +95,14 @@ pub struct Shared {
     pub model: Arc<str>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// What happens.
+    pub hub: Arc<Hub>,
+    /// The site file.
+    pub site: Arc<Desk>,
+    /// Where the plan of the grounds is kept.
+    pub data_dir: PathBuf,
+    /// Ends the streams, which would hold up the end of the service.
+    pub stop: Stop,
 }
 
 /// All routes.
@@ -106,7 +126,17 @@ pub fn router(shared: Shared) -> Router {
         .route("/api/footage/{camera}", get(footage::timeline))
         .route("/api/footage/{camera}/video.mp4", get(footage::video))
         .route("/api/footage/{camera}/export", get(footage::export))
-        .fallback(|| async { Fault::not_found("there is no such page") })
+        .route("/api/events", get(events::events))
+        .route("/api/frames", get(events::frames))
+        .route("/api/site", get(site::read).put(site::write))
+        .route("/api/site/history", get(site::history))
+        .route("/api/site/history/{id}", get(site::old))
+        .route("/api/site/plan", get(site::plan).put(site::put_plan))
+        .route("/api/site/plan/scale", get(site::scale).put(site::put_scale))
+        .route("/api/openapi.json", get(openapi))
+        .layer(DefaultBodyLimit::max(site::MOST_PLAN_BYTES))
+        .layer(from_fn(same_origin))
+        .fallback(page::file)
         .with_state(shared)
 }
 
@@ -150,6 +180,28 @@ impl IntoResponse for Fault {
         (self.status, Json(json!({ "error": self.message }))).into_response()
     }
 }
+
+/// What a page of another origin asks a browser to change is refused: nobody's click elsewhere gives an all-clear.
+async fn same_origin(request: Request, next: Next) -> Response {
+    if changes_from_elsewhere(&request) {
+        return Fault::new(StatusCode::FORBIDDEN, "this came from a page of another origin").into_response();
+    }
+    next.run(request).await
+}
+
+fn changes_from_elsewhere(request: &Request) -> bool {
+    let text = |name: header::HeaderName| request.headers().get(name).and_then(|v| v.to_str().ok());
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_owned());
+    !reads && text(header::ORIGIN).is_some_and(|origin| host(origin).as_deref() != text(header::HOST))
+}
+
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}
+
+/// The same as the routes above, for programs; a test compares the two.
+const OPENAPI: &str = include_str!("openapi.json");
 
 /// A JPEG that is not to be kept by caches.
 fn jpeg(bytes: impl Into<axum::body::Bytes>) -> Response {

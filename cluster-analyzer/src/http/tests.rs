@@ -78,6 +78,17 @@ impl Page {
             }
         });
         let footage = Arc::new(Shelf::new(incident().site, dir.path(), &store));
+        let site_file = dir.path().join("site.toml");
+        std::fs::write(&site_file, "[site]\nname = \"demo\"\ntimezone = \"UTC\"\n[[camera]]\nid = \"gate\"\n").unwrap();
+        let (new_sites, mut new_sites_in) = mpsc::channel(4);
+        tokio::spawn(async move {
+            while let Some(crate::site::desk::NewSite { done, .. }) = new_sites_in.recv().await {
+                done.send(()).unwrap();
+            }
+        });
+        let site = Arc::new(base::site::Site::load(&site_file).unwrap());
+        let site = Arc::new(Desk::new(&site_file, dir.path(), site, new_sites));
+        let (stopper, stop) = base::stop::pair();
         let shared = Shared {
             footage,
             metrics: Metrics::new(),
@@ -87,10 +98,13 @@ impl Page {
             channels: alerts::Channels::default(),
             model: "test".into(),
             clock: Arc::new(SimClock::at(now)),
+            hub: Arc::default(),
+            site,
+            data_dir: dir.path().to_owned(),
+            stop: stop.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (stopper, stop) = base::stop::pair();
         tokio::spawn(serve(listener, shared.clone(), stop));
         Self { address, shared, _stopper: stopper, dir }
     }
@@ -220,4 +234,147 @@ async fn cameras_are_shown_with_status_and_last_frame() {
     let (_, cameras) = page.json("GET", "/api/cameras", "").await;
     assert_eq!((&cameras[0]["online"], &cameras[0]["last_frame_age_ms"]), (&json!(true), &json!(500)));
     assert_eq!(page.request("GET", "/api/cameras/gate/frame", "").await, (200, b"\xFF\xD8frame".to_vec()));
+}
+
+/// The routes as `router` writes them, with their methods.
+fn routes() -> Vec<(String, String)> {
+    let source: String = include_str!("mod.rs").split_whitespace().collect();
+    let calls = source.split(".route(\"").skip(1);
+    let of_call = |call: &str| {
+        let (path, handlers) = call.split_once("\",").unwrap();
+        let methods = ["get", "put", "post", "delete"].into_iter();
+        let handlers = handlers.split(".route(").next().unwrap().split(".layer(").next().unwrap().to_owned();
+        methods
+            .filter(|m| handlers.contains(&format!("{m}(")))
+            .map(|m| (path.to_owned(), m.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    calls.flat_map(of_call).collect()
+}
+
+#[test]
+fn the_openapi_document_names_every_route_and_nothing_else() {
+    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    let mut documented: Vec<(String, String)> = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        documented.extend(methods.as_object().unwrap().keys().map(|method| (path.clone(), method.clone())));
+    }
+    let mut routes = routes();
+    (routes.sort(), documented.sort());
+    assert!(routes.len() > 15, "{routes:?}");
+    assert_eq!(routes, documented);
+}
+
+#[tokio::test]
+async fn the_site_is_read_and_changed_and_a_mistake_names_its_line() {
+    let page = Page::serve().await;
+    let (_, site) = page.json("GET", "/api/site", "").await;
+    assert_eq!((&site["site"]["camera"][0]["id"], &site["applied"]), (&json!("gate"), &json!(true)));
+    let mut wanted = site["site"].clone();
+    wanted["camera"][0]["zone"] = json!([{ "id": "path", "kind": "public", "polygon": [[0, 0], [1, 0], [1, 1]] }]);
+    let body = json!({ "by": "kim", "version": site["version"], "site": wanted }).to_string();
+    let (status, checked) = page.json("PUT", "/api/site?check=true", &body).await;
+    assert!(status == 200 && checked["text"].as_str().unwrap().contains("[[camera.zone]]"), "{checked}");
+    let (status, saved) = page.json("PUT", "/api/site", &body).await;
+    assert_eq!((status, &saved["applied"]), (200, &json!(true)), "{saved}");
+    assert_eq!(page.shared.site.current().cameras[0].zones.len(), 1);
+    assert_eq!(page.json("PUT", "/api/site", &body).await.0, 409);
+    wanted["camera"][0]["zone"][0]["polygon"] = json!([[0, 0], [1, 0]]);
+    let body = json!({ "by": "kim", "version": saved["version"], "site": wanted }).to_string();
+    let (status, fault) = page.json("PUT", "/api/site", &body).await;
+    assert_eq!((status, fault["line"].as_u64()), (422, Some(10)), "{fault}");
+    let (_, history) = page.json("GET", "/api/site/history", "").await;
+    assert_eq!(history[0]["by"], "kim");
+    let id = history[0]["id"].as_str().unwrap();
+    let body = json!({ "by": "kim", "version": saved["version"], "restore": id }).to_string();
+    assert_eq!(page.json("PUT", "/api/site", &body).await.1["text"], site["text"]);
+    let (status, text) = page.request("GET", &format!("/api/site/history/{id}"), "").await;
+    assert_eq!((status, String::from_utf8(text).unwrap()), (200, site["text"].as_str().unwrap().to_owned()));
+}
+
+#[tokio::test]
+async fn a_plan_is_a_picture_with_two_marks() {
+    let page = Page::serve().await;
+    assert_eq!(page.request("GET", "/api/site/plan", "").await.0, 404);
+    assert_eq!(page.request("PUT", "/api/site/plan", "<svg/>").await.0, 415);
+    assert_eq!(page.request("PUT", "/api/site/plan", "RIFF....WEBPVP8 ").await.0, 200);
+    assert_eq!(page.request("GET", "/api/site/plan", "").await, (200, b"RIFF....WEBPVP8 ".to_vec()));
+    let scale =
+        json!({ "marks": [{ "at": [0.1, 0.1], "metres": [0.0, 0.0] }, { "at": [0.9, 0.1], "metres": [80.0, 0.0] }] });
+    assert_eq!(page.json("PUT", "/api/site/plan/scale", &scale.to_string()).await, (200, scale.clone()));
+    assert_eq!(page.json("GET", "/api/site/plan/scale", "").await, (200, scale));
+    assert_eq!(page.json("PUT", "/api/site/plan/scale", "{}").await.0, 400);
+}
+
+/// The head of an answer and what has come of its body when `enough` of it has.
+async fn stream_until(page: &Page, request: &str, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let mut stream = TcpStream::connect(page.address).await.unwrap();
+    stream.write_all(format!("GET {request} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+    let mut come = Vec::new();
+    let read = async {
+        while !enough(&come) {
+            assert_ne!(stream.read_buf(&mut come).await.unwrap(), 0, "the stream ended");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), read).await.unwrap();
+    come
+}
+
+#[tokio::test]
+async fn a_watcher_is_told_the_whole_state_and_then_what_happens() {
+    let page = Page::serve().await;
+    let hub = Arc::clone(&page.shared.hub);
+    tokio::spawn(async move {
+        loop {
+            hub.incident(&incident());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let come = text(&stream_until(&page, "/api/events", |come| text(come).contains("event: tick")).await);
+    assert!(come.contains("text/event-stream") && come.contains("event: hello"), "{come}");
+    assert!(come.find("event: hello") < come.find("event: incident"), "{come}");
+}
+
+#[tokio::test]
+async fn pictures_come_in_one_stream_newest_only() {
+    let page = Page::serve().await;
+    let gate = CameraId::new("gate").unwrap();
+    let put = |at: i64, jpeg: &'static [u8]| {
+        let header = FrameHeader {
+            v: VERSION,
+            seq: 1,
+            captured_at: Micros(at),
+            width: 64,
+            height: 64,
+            motion: vec![],
+            light: Default::default(),
+            drill: false,
+        };
+        let jpeg = bytes::Bytes::from_static(jpeg);
+        page.shared.view.frame(&gate, LastFrame { header, jpeg, received_at: Micros(at) }).unwrap();
+    };
+    put(1, b"first");
+    put(2, b"second");
+    let has = |come: &[u8], what: &[u8]| come.windows(what.len()).any(|w| w == what);
+    let come = stream_until(&page, "/api/frames?fps=30", |come| has(come, b"second")).await;
+    assert!(!has(&come, b"first") && has(&come, b"\"camera\":\"gate\""));
+    assert_eq!(page.request("GET", "/api/frames?fps=900", "").await.0, 400);
+}
+
+#[tokio::test]
+async fn the_page_or_how_to_build_it_is_served_at_any_of_its_places_and_another_origin_changes_nothing() {
+    let page = Page::serve().await;
+    for place in ["/", "/incident/abc", "/setup"] {
+        let (status, body) = page.request("GET", place, "").await;
+        assert!(status == 200 && body.starts_with(b"<!doctype html>"), "{place}");
+    }
+    assert_eq!(page.request("GET", "/assets/no.js", "").await.0, 404);
+    let mut stream = TcpStream::connect(page.address).await.unwrap();
+    let request =
+        "PUT /api/site HTTP/1.1\r\nhost: x\r\norigin: http://evil\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
 }

@@ -52,6 +52,16 @@ impl Book {
         }
     }
 
+    /// Goes by another site file from now on; what is open stays open.
+    pub fn set_site(&mut self, site: Arc<Site>) {
+        self.site = site;
+    }
+
+    /// The incident that a track belongs to.
+    pub fn incident_of(&self, camera: &CameraId, track: u64) -> Option<&Incident> {
+        self.get(self.by_track.get(&(camera.clone(), track))?)
+    }
+
     /// Takes over incidents from before a restart.
     pub fn load(&mut self, incidents: Vec<Incident>) {
         for incident in incidents {

@@ -9,17 +9,20 @@ use base::stop::Stop;
 use base::time::Clock;
 use base::topic::Topic;
 use base::wire::{AnalyzerStatus, Control, ControlAction, Form as _, VERSION};
-use tokio::sync::mpsc;
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
 
 use crate::archive::{AckOut, ArchiveHandle, SegmentChunk};
 use crate::detect::desk::{Desk, Job};
 use crate::http::Commanded;
+use crate::hub::Hub;
 use crate::incident::Boost;
 use crate::ingest::Message;
 use crate::ingest::mqtt::{Link, PublishError};
 use crate::live::{Input, Retained};
 use crate::metrics::{Metrics, OfCamera};
 use crate::schedule::Motion;
+use crate::site::desk::NewSite;
 use crate::view::{LastFrame, Refused, View};
 
 /// Frames a second that a boosted agent sends.
@@ -31,7 +34,8 @@ const STATUS_EVERY: Duration = Duration::from_secs(5);
 
 /// What taking frames and statuses in needs.
 pub(super) struct Taker {
-    pub(super) site: Arc<Site>,
+    pub(super) site: watch::Receiver<Arc<Site>>,
+    pub(super) hub: Arc<Hub>,
     pub(super) view: Arc<View>,
     pub(super) desk: Arc<Desk>,
     pub(super) metrics: Arc<Metrics>,
@@ -44,6 +48,7 @@ pub(super) async fn take_urgent(mut messages: mpsc::Receiver<Message>, taker: Ta
         match message {
             Message::Frame(camera, header, jpeg) => taker.frame(camera, header, jpeg),
             Message::Status(camera, status) => {
+                taker.hub.tell("camera", &json!({ "camera": camera, "status": status }));
                 if !taker.view.status(&camera, *status) {
                     taker.metrics.reject(Refused::TooMany.reason());
                 }
@@ -66,7 +71,7 @@ impl Taker {
         }
         let of_camera = OfCamera { camera: camera.to_string() };
         self.metrics.frames_received.get_or_create(&of_camera).inc();
-        let motion = Motion::of(&self.site, &camera, &header.motion);
+        let motion = Motion::of(&self.site.borrow(), &camera, &header.motion);
         if self.desk.put(Job { camera, header, jpeg, received_at }, motion).is_some() {
             self.metrics.frames_superseded.get_or_create(&of_camera).inc();
         }
@@ -89,6 +94,16 @@ pub(super) async fn take_footage(mut messages: mpsc::Receiver<Message>, archive:
 pub(super) async fn forward_commands(mut commands: mpsc::Receiver<Commanded>, inputs: mpsc::Sender<Input>) {
     while let Some(commanded) = commands.recv().await {
         if inputs.send(Input::Commanded(commanded)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A changed site file to everything that goes by it; what came before it is judged by the old one.
+pub(super) async fn swap_sites(mut sites: mpsc::Receiver<NewSite>, view: Arc<View>, inputs: mpsc::Sender<Input>) {
+    while let Some(NewSite { site, done }) = sites.recv().await {
+        view.set_site(&site);
+        if inputs.send(Input::Site(site, done)).await.is_err() {
             return;
         }
     }

@@ -188,7 +188,7 @@ fn acknowledge(watch: &MqttWatch) {
         if let (true, Ok(id)) = (last, id.parse::<SegmentId>()) {
             let ack = SegmentAck { v: VERSION, ids: vec![id], rejected: Vec::new() };
             // A broker that is gone ends the bench, and that is told.
-            let _ = watch.publish(Outgoing::new(&format!("paddock/bench/camera/{camera}/segment-ack"), ack.to_json()));
+            let _ = watch.publish(Outgoing::new(format!("paddock/bench/camera/{camera}/segment-ack"), ack.to_json()));
         }
     }
 }
