@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 
 use vision::ModelCard;
 
@@ -23,7 +23,7 @@ use crate::judge::{self, Calibration};
 use crate::replay::cache::{Cache, network_sha256};
 use crate::replay::see::SeeParams;
 use crate::replay::seen::SeenClip;
-use crate::replay::watch::{Looked, Watch};
+use crate::replay::watch::{Looked, Watch, thread_cpu};
 
 /// What `evaluate` takes on the command line.
 #[derive(Debug, Clone, clap::Args)]
@@ -110,10 +110,8 @@ pub fn run(flags: &Flags) -> Result<(), EvaluateError> {
             clips.iter().zip(rest.by_ref()).map(|(i, looked)| Case { set, clip: *i, seen: &looked.clip }).collect()
         })
         .collect();
-    let began = Instant::now();
-    let scores = judge_all(&cases, &card, &judge, jobs);
-    let judged_s = began.elapsed().as_secs_f64();
-    let evaluation = evaluation(&model, &scores, speed(&looked, judged_s, jobs));
+    let (scores, judged) = judge_all(&cases, &card, &judge, jobs);
+    let evaluation = evaluation(&model, &scores, speed(&looked, judged));
     print(&evaluation, clips.len());
     write(flags, &evaluation, &scores, &cases, &card, &model)?;
     let faults = limits.map(|limits| limits.faults(&evaluation.headline)).unwrap_or_default();
@@ -193,7 +191,13 @@ fn look(flags: &Flags, model: &ModelId, clips: &[PathBuf], jobs: usize) -> Resul
     })
 }
 
-fn judge_all(cases: &[Vec<Case<'_>>], card: &Arc<ModelCard>, judge: &judge::Params, jobs: usize) -> Vec<ClipScore> {
+/// The score of each clip, and the processor time that judging took.
+fn judge_all(
+    cases: &[Vec<Case<'_>>],
+    card: &Arc<ModelCard>,
+    judge: &judge::Params,
+    jobs: usize,
+) -> (Vec<ClipScore>, Duration) {
     let next = AtomicUsize::new(0);
     let scored = Mutex::new(Vec::new());
     let work = || {
@@ -201,10 +205,11 @@ fn judge_all(cases: &[Vec<Case<'_>>], card: &Arc<ModelCard>, judge: &judge::Para
             let i = next.fetch_add(1, Ordering::Relaxed);
             let Some(scene) = cases.get(i) else { return };
             let Some(set) = scene.first().map(|case| case.set) else { continue };
+            let began = thread_cpu();
             let bench = Bench { site: Arc::clone(&set.site), card: Arc::clone(card), judge: judge.clone() };
             let clips: Vec<_> = scene.iter().map(|case| (&set.clips[case.clip], case.seen)).collect();
             let scores = score::scene(&bench, &set.name(), i, &clips);
-            scored.lock().unwrap_or_else(PoisonError::into_inner).push((i, scores));
+            scored.lock().unwrap_or_else(PoisonError::into_inner).push((i, scores, thread_cpu().saturating_sub(began)));
         }
     };
     std::thread::scope(|scope| {
@@ -213,11 +218,12 @@ fn judge_all(cases: &[Vec<Case<'_>>], card: &Arc<ModelCard>, judge: &judge::Para
         }
     });
     let mut scored = scored.into_inner().unwrap_or_else(PoisonError::into_inner);
-    scored.sort_by_key(|(i, _)| *i);
-    scored.into_iter().flat_map(|(_, scores)| scores).collect()
+    scored.sort_by_key(|(i, ..)| *i);
+    let took = scored.iter().map(|(_, _, took)| *took).sum();
+    (scored.into_iter().flat_map(|(_, scores, _)| scores).collect(), took)
 }
 
-fn speed(looked: &[Looked], judged_s: f64, jobs: usize) -> Speed {
+fn speed(looked: &[Looked], judged: Duration) -> Speed {
     let fresh = || looked.iter().filter_map(|l| Some((l.took?.as_secs_f64(), &l.clip)));
     let seconds = fresh().map(|(took, _)| took).sum::<f64>();
     let a_second = |count: f64, seconds: f64| if seconds > 0.0 { count / seconds } else { 0.0 };
@@ -226,7 +232,7 @@ fn speed(looked: &[Looked], judged_s: f64, jobs: usize) -> Speed {
         clips_looked_at: fresh().count(),
         frames_per_s: a_second(fresh().map(|(_, clip)| clip.frames as f64).sum(), seconds),
         pictures_per_s: a_second(fresh().map(|(_, clip)| clip.seen.len() as f64).sum(), seconds),
-        judged_per_s: a_second(all as f64, judged_s * jobs as f64),
+        judged_per_s: a_second(all as f64, judged.as_secs_f64()),
     }
 }
 

@@ -10,11 +10,11 @@ use super::figures::{ClipScore, Figures, Table};
 pub struct Speed {
     /// Clips that were looked at; the others were kept from before.
     pub clips_looked_at: usize,
-    /// Frames that were decoded, a second of one thread; 0 where all was kept.
+    /// Frames that were decoded, a second of processor time; 0 where all was kept.
     pub frames_per_s: f64,
-    /// Pictures that the detector looked at, a second of one thread.
+    /// Pictures that the detector looked at, a second of processor time.
     pub pictures_per_s: f64,
-    /// Pictures that were judged, a second of one thread.
+    /// Pictures that were judged, a second of processor time.
     pub judged_per_s: f64,
 }
 

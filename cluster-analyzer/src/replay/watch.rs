@@ -32,8 +32,14 @@ pub struct Watch<'a> {
 pub struct Looked {
     /// What was seen.
     pub clip: SeenClip,
-    /// How long decoding and looking took on one thread; `None` where it was kept from before.
+    /// Processor time that decoding and looking took; `None` where it was kept from before.
     pub took: Option<Duration>,
+}
+
+/// Processor time of this thread, so that what something costs does not depend on what else runs.
+pub fn thread_cpu() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.max(0) as u64, now.tv_nsec.clamp(0, 999_999_999) as u32)
 }
 
 /// Which clip failed, and why.
@@ -89,9 +95,9 @@ impl Watch<'_> {
             Some(detector) => detector,
             None => detector.insert((self.open)().map_err(SeeError::Open)?),
         };
-        let began = std::time::Instant::now();
+        let began = thread_cpu();
         let seen = Viewer::open(clip, self.params)?.rest(detector.as_mut())?;
-        let took = Some(began.elapsed());
+        let took = Some(thread_cpu().saturating_sub(began));
         if let Some((cache, key)) = &kept
             && let Err(error) = cache.put(key, &seen)
         {
