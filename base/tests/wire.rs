@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 
 use base::geometry::{Point, Rect};
+use base::health::{Health, HealthState};
 use base::ids::{CameraId, IncidentId, SegmentId, SiteId, SpeciesId, ZoneId};
 use base::incident::{
     Alert, AlertType, Incident, IncidentState, NextCamera, Reason, Rule, Sighting, Signed, Tier, Whereabouts,
@@ -162,6 +163,17 @@ fn what_is_on_the_wire_has_not_changed() {
             latency_us: 250_000,
             before: None,
             after: incident(),
+        },
+    );
+    golden(
+        "camera-health.json",
+        &Health {
+            v: VERSION,
+            camera: Some(camera("gate-3")),
+            state: HealthState::Moved,
+            since: T,
+            at: T,
+            detail: "the view matches its reference in 1 of 40 places".into(),
         },
     );
     golden(

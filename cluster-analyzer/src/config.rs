@@ -11,7 +11,7 @@ use base::input::toml_fault;
 use serde::Deserialize;
 use tables::StoreConfig;
 
-use crate::judge;
+use crate::{health, judge};
 
 /// Where a person's mistake is: one sentence with the file, the line or the flag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +85,7 @@ struct File {
     judge: JudgeSection,
     archive: ArchiveConfig,
     lake: LakeConfig,
+    health: HealthConfig,
     children: ChildrenConfig,
 }
 
@@ -150,6 +151,65 @@ pub struct LakeConfig {
 impl Default for LakeConfig {
     fn default() -> Self {
         Self { commit_every_s: 10 }
+    }
+}
+
+/// `[health]`: when something counts as wrong with a camera.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthConfig {
+    /// Seconds without a word of the agent, or without a picture from its source.
+    pub offline_after_s: f64,
+    /// Seconds of darkness.
+    pub black_after_s: f64,
+    /// Seconds without detail.
+    pub covered_after_s: f64,
+    /// Seconds of the same picture.
+    pub frozen_after_s: f64,
+    /// Seconds of another view.
+    pub moved_after_s: f64,
+}
+
+impl Default for HealthConfig {
+    fn default() -> Self {
+        let default = health::Params::default();
+        let seconds = |us: i64| us as f64 / 1e6;
+        Self {
+            offline_after_s: seconds(default.offline_after_us),
+            black_after_s: seconds(default.black_after_us),
+            covered_after_s: seconds(default.covered_after_us),
+            frozen_after_s: seconds(default.frozen_after_us),
+            moved_after_s: seconds(default.moved_after_us),
+        }
+    }
+}
+
+impl HealthConfig {
+    /// What the watch needs.
+    pub fn params(&self) -> health::Params {
+        let us = |seconds: f64| (seconds * 1e6) as i64;
+        health::Params {
+            offline_after_us: us(self.offline_after_s),
+            black_after_us: us(self.black_after_s),
+            covered_after_us: us(self.covered_after_s),
+            frozen_after_us: us(self.frozen_after_s),
+            moved_after_us: us(self.moved_after_s),
+            ..health::Params::default()
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let keys = [
+            ("offline_after_s", self.offline_after_s),
+            ("black_after_s", self.black_after_s),
+            ("covered_after_s", self.covered_after_s),
+            ("frozen_after_s", self.frozen_after_s),
+            ("moved_after_s", self.moved_after_s),
+        ];
+        match keys.into_iter().find(|(_, seconds)| !(1.0..=86_400.0).contains(seconds)) {
+            Some((key, seconds)) => Err(format!("`health.{key}` is {seconds}; it must be between 1 and 86400")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -237,6 +297,8 @@ pub struct Config {
     pub archive: ArchiveConfig,
     /// How often tables are written.
     pub lake: LakeConfig,
+    /// When something is wrong with a camera.
+    pub health: HealthConfig,
     /// Ports of children.
     pub children: ChildrenConfig,
 }
@@ -277,6 +339,7 @@ impl Config {
             judge: judge_params(&file.judge),
             archive: file.archive,
             lake: file.lake,
+            health: file.health,
             children,
         };
         config.check().map_err(ConfigError::Flag)?;
@@ -306,6 +369,7 @@ impl Config {
                 self.lake.commit_every_s
             ));
         }
+        self.health.check()?;
         if self.children.mqtt_port == 0 || self.children.s3_port == 0 {
             return Err(
                 "`children.mqtt_port` and `children.s3_port` must be between 1 and 65535: agents must know them".into(),

@@ -15,6 +15,7 @@
 //!   [`pipeline`]: track, judge and incident as one, for live work and for [`replay`].
 //! - [`alert`]: the outbox; [`ledger`]: where incidents and alerts are written together; [`live`]: the thread
 //!   that owns them.
+//! - [`health`]: whether cameras see.
 //! - [`archive`], [`upload`], [`lake`]: footage and rows.
 //! - [`http`]: what people and monitoring see; [`view`]: what it shows.
 //! - [`evaluate`]: how well all that works on labelled footage.
@@ -33,6 +34,7 @@ pub mod children;
 pub mod config;
 pub mod detect;
 pub mod evaluate;
+pub mod health;
 pub mod http;
 pub mod incident;
 pub mod ingest;

@@ -126,6 +126,11 @@ pub struct Metrics {
     /// Rows given up because a table could not be written for too long.
     pub table_rows_lost: Counter,
 
+    /// 1 while a camera is well (see `base::health`), by camera.
+    pub camera_healthy: Family<OfCamera, Gauge>,
+    /// Changes of health, by the state that it changed to.
+    pub health_changes: Family<Reason, Counter>,
+
     /// Times a child process was started again.
     pub child_restarts: Family<Reason, Counter>,
 }
@@ -180,10 +185,13 @@ impl Metrics {
             table_commits: Counter::default(),
             table_retries: Counter::default(),
             table_rows_lost: Counter::default(),
+            camera_healthy: Family::default(),
+            health_changes: Family::default(),
             child_restarts: Family::default(),
         };
         metrics.register_live();
         metrics.register_storage();
+        metrics.register_health();
         Arc::new(metrics)
     }
 
@@ -249,6 +257,12 @@ impl Metrics {
         r.register("table_retries", "Commits that failed and are made again", self.table_retries.clone());
         r.register("table_rows_lost", "Rows given up", self.table_rows_lost.clone());
         r.register("child_restarts", "Child processes started again, by child", self.child_restarts.clone());
+    }
+
+    fn register_health(&mut self) {
+        let r = &mut self.registry;
+        r.register("camera_healthy", "1 while a camera is well, by camera", self.camera_healthy.clone());
+        r.register("health_changes", "Changes of health, by the state changed to", self.health_changes.clone());
     }
 
     /// Counts a refused message.

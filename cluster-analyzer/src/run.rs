@@ -27,6 +27,8 @@ use crate::detect::Detector;
 use crate::detect::desk::Desk;
 use crate::detect::onnx::OnnxDetector;
 use crate::detect::worker::{Open, Worker};
+use crate::health;
+use crate::health::told::Told;
 use crate::http::{self, Commanded};
 use crate::incident::IdSource;
 use crate::ingest::Rejection;
@@ -41,6 +43,7 @@ use crate::upload::{self, UploadError};
 use crate::view::View;
 
 mod tasks;
+mod watching;
 
 /// Why the service cannot start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -209,13 +212,14 @@ impl Parts {
         let live = self.live(ledger, Arc::clone(&card), Arc::clone(&desk), out)?;
         let (inputs, inputs_in) = mpsc::channel(64);
         let live_thread = thread("incidents", move || live.run(inputs_in))?;
-        let workers = self.detectors(&desk, first, &inputs)?;
+        let (told, watch, health_thread) = self.watch()?;
+        let workers = self.detectors(&desk, first, &inputs, &watch)?;
 
         let (messages, messages_in) = mpsc::channel(256);
         let (chunks, chunks_in) = mpsc::channel(16);
         let link = urgent.1.clone();
         let takers = [
-            tokio::spawn(tasks::take_urgent(messages_in, self.taker(&view, &desk), inputs.clone())),
+            tokio::spawn(tasks::take_urgent(messages_in, self.taker(&view, &desk, &watch), inputs.clone())),
             tokio::spawn(tasks::take_footage(chunks_in, footage)),
         ];
         let connections = [
@@ -228,11 +232,12 @@ impl Parts {
         ];
         let reporters = [
             tokio::spawn(tasks::tell_incidents(link.clone(), retained, reports_end.clone())),
+            tokio::spawn(watching::tell_health(link.clone(), Arc::clone(&told), reports_end.clone())),
             tokio::spawn(tasks::tell_status(link, self.status(&card.name), reports_end)),
         ];
         let (commands, commands_in) = mpsc::channel(64);
         let forward = tokio::spawn(tasks::forward_commands(commands_in, inputs));
-        let page = self.page(&view, commands, &card.name);
+        let page = self.page(&view, commands, &card.name, told, watch);
         let page_task = tokio::spawn(http::serve(listener, page, intake));
         tracing::info!(site = %site_id, model = card.name, broker = %children.broker, "running");
 
@@ -243,7 +248,7 @@ impl Parts {
         join_threads(workers, "the detector").await;
         join(page_task, "the page").await;
         join(forward, "commands").await;
-        join_threads(vec![live_thread, archive_thread], "incidents and footage").await;
+        join_threads(vec![live_thread, archive_thread, health_thread], "incidents, footage and health").await;
         join_all(tellers, "telling agents").await;
         no_storage.stop();
         join(upload_task, "the upload").await;
@@ -318,6 +323,7 @@ impl Parts {
         desk: &Arc<Desk>,
         first: OnnxDetector,
         inputs: &mpsc::Sender<Input>,
+        watch: &health::Handle,
     ) -> Result<Vec<JoinHandle<()>>, RunError> {
         let (model, detect) = (self.config.model.clone(), self.config.detect.clone());
         let open: Arc<Open> = Arc::new(move || {
@@ -331,6 +337,7 @@ impl Parts {
                 open: Arc::clone(&open),
                 metrics: self.metrics(),
                 clock: self.clock(),
+                shown: watching::shown(watch.clone()),
             };
             let (mine, inputs) = (first.take(), inputs.clone());
             thread(&format!("detect-{number}"), move || {
@@ -344,11 +351,12 @@ impl Parts {
         (0..self.config.detect.sessions).map(start).collect()
     }
 
-    fn taker(&self, view: &Arc<View>, desk: &Arc<Desk>) -> tasks::Taker {
+    fn taker(&self, view: &Arc<View>, desk: &Arc<Desk>, watch: &health::Handle) -> tasks::Taker {
         tasks::Taker {
             site: Arc::clone(&self.site),
             view: Arc::clone(view),
             desk: Arc::clone(desk),
+            watch: watch.clone(),
             metrics: self.metrics(),
             clock: self.clock(),
         }
@@ -371,13 +379,22 @@ impl Parts {
         }
     }
 
-    fn page(&self, view: &Arc<View>, commands: mpsc::Sender<Commanded>, model: &str) -> http::Shared {
+    fn page(
+        &self,
+        view: &Arc<View>,
+        commands: mpsc::Sender<Commanded>,
+        model: &str,
+        told: Arc<Told>,
+        health: health::Handle,
+    ) -> http::Shared {
         http::Shared {
             metrics: self.metrics(),
             view: Arc::clone(view),
             state_db: self.state_db(),
             commands,
             model: model.into(),
+            told,
+            health,
             clock: self.clock(),
         }
     }

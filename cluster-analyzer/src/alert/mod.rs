@@ -2,12 +2,13 @@
 //! attempt is recorded with its latency.
 //!
 //! - [`Channel`]: a way to tell people; [`mqtt`] (adapter) is the first one.
-//! - [`outbox`] (adapter): alerts and attempts in SQLite.
+//! - [`outbox`] (adapter): alerts and attempts in SQLite; [`health`]: the health of cameras in the same outbox.
 //! - [`sender`]: one worker a channel, in order, again and again until it is delivered.
 
 use base::incident::Alert;
 use futures::future::BoxFuture;
 
+pub mod health;
 pub mod mqtt;
 pub mod outbox;
 pub mod sender;

@@ -58,7 +58,7 @@ pub fn put(db: &Connection, alert: &Alert) -> Result<i64> {
 /// Alerts that `channel` has not delivered, oldest first.
 pub fn undelivered(db: &Connection, channel: &str) -> Result<Vec<Queued>> {
     let sql = "SELECT seq, json FROM outbox
-               WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.channel = ?1 AND d.seq = outbox.seq) ORDER BY seq";
+               WHERE kind <> 'health' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.channel = ?1 AND d.seq = outbox.seq) ORDER BY seq";
     let mut statement = db.prepare(sql)?;
     let rows = statement.query_map([channel], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
     let queued = rows.collect::<Result<Vec<_>>>()?.into_iter().filter_map(|(seq, json)| {

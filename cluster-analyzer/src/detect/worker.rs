@@ -39,7 +39,12 @@ pub struct Worker {
     pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Is shown each decoded frame, so that nobody decodes it again.
+    pub shown: Arc<Shown>,
 }
+
+/// Is shown a frame that was decoded.
+pub type Shown = dyn Fn(&Job, &media::Picture) + Send + Sync;
 
 /// After so many failures in a row the network is opened again.
 const FAILURES_TO_REOPEN: u32 = 3;
@@ -96,6 +101,7 @@ impl Worker {
         let begun = self.clock.now();
         let mut picture = jpeg::decode(&job.jpeg, (job.header.width, job.header.height))?;
         picture.pts_us = job.header.captured_at.0;
+        (self.shown)(job, &picture);
         let detections = catch_unwind(AssertUnwindSafe(|| detector.detect(&picture, &job.header.motion)))
             .unwrap_or_else(|_| Err(DetectError::Network { source: "it panicked".into() }))?;
         let now = self.clock.now();
@@ -184,7 +190,8 @@ mod tests {
             Ok(Box::new(Fragile(testkit::card(), Arc::clone(&calls_in))) as Box<dyn Detector>)
         });
         let metrics = Metrics::new();
-        let worker = Worker { desk: Arc::clone(&desk), open, metrics: Arc::clone(&metrics), clock };
+        let worker =
+            Worker { desk: Arc::clone(&desk), open, metrics: Arc::clone(&metrics), clock, shown: Arc::new(|_, _| {}) };
         let (seen, seen_in) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let first = worker.open_first();

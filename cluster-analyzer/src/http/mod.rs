@@ -11,6 +11,7 @@
 //! | `POST /api/incidents/{id}/{acknowledge,resolve,note}` | `{"by": …, "text": …}` |
 //! | `/api/cameras` | last status and age of the last frame of each |
 //! | `/api/cameras/{id}/frame` | the last frame |
+//! | `POST /api/cameras/{id}/reference` | the view of now is the one that its zones are drawn in |
 //!
 //! Errors are JSON: `{"error": "…"}`.
 
@@ -32,6 +33,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::health;
+use crate::health::told::Told;
 use crate::incident::command::CommandError;
 use crate::metrics::Metrics;
 use crate::view::View;
@@ -65,6 +68,10 @@ pub struct Shared {
     pub commands: mpsc::Sender<Commanded>,
     /// The detector's name.
     pub model: Arc<str>,
+    /// How cameras are.
+    pub told: Arc<Told>,
+    /// To the watch over cameras.
+    pub health: health::Handle,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -81,6 +88,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/api/incidents/{id}/{action}", post(incidents::command))
         .route("/api/cameras", get(cameras::list))
         .route("/api/cameras/{id}/frame", get(cameras::frame))
+        .route("/api/cameras/{id}/reference", post(cameras::reference))
         .fallback(|| async { Fault::not_found("there is no such page") })
         .with_state(shared)
 }

@@ -73,6 +73,8 @@ impl Page {
             state_db,
             commands,
             model: "test".into(),
+            told: Arc::default(),
+            health: health::Handle::deaf(),
             clock: Arc::new(SimClock::at(Micros(9_000_000))),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

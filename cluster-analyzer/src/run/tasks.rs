@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::archive::{AckOut, ArchiveHandle, SegmentChunk};
 use crate::detect::desk::{Desk, Job};
+use crate::health::{self, Heard};
 use crate::http::Commanded;
 use crate::incident::Boost;
 use crate::ingest::Message;
@@ -34,6 +35,7 @@ pub(super) struct Taker {
     pub(super) site: Arc<Site>,
     pub(super) view: Arc<View>,
     pub(super) desk: Arc<Desk>,
+    pub(super) watch: health::Handle,
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -44,6 +46,7 @@ pub(super) async fn take_urgent(mut messages: mpsc::Receiver<Message>, taker: Ta
         match message {
             Message::Frame(camera, header, jpeg) => taker.frame(camera, header, jpeg),
             Message::Status(camera, status) => {
+                taker.watch.hear(Heard::Status(camera.clone(), status.clone()));
                 if !taker.view.status(&camera, *status) {
                     taker.metrics.reject(Refused::TooMany.reason());
                 }

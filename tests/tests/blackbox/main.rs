@@ -9,6 +9,7 @@ mod alert;
 mod bad_input;
 mod common;
 mod footage;
+mod health;
 mod one_box;
 mod outage;
 mod replay;
