@@ -105,6 +105,7 @@ fn incident() -> Incident {
         resolved: None,
         notes: vec![Signed { by: "Kim".into(), at: T.plus_us(1_000_000), text: "net team on its way".into() }],
         drill: false,
+        late_by_us: None,
     }
 }
 
@@ -154,6 +155,7 @@ fn what_is_on_the_wire_has_not_changed() {
         },
     );
     golden("incident.json", &incident());
+    golden("incident-late.json", &Incident { late_by_us: Some(95_000_000), ..incident() });
     golden(
         "alert.json",
         &Alert {

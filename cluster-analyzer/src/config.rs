@@ -11,7 +11,7 @@ use base::input::toml_fault;
 use serde::Deserialize;
 use tables::StoreConfig;
 
-use crate::{health, judge};
+use crate::{catchup, health, judge};
 
 /// Where a person's mistake is: one sentence with the file, the line or the flag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +86,7 @@ struct File {
     archive: ArchiveConfig,
     lake: LakeConfig,
     health: HealthConfig,
+    catch_up: CatchUpConfig,
     children: ChildrenConfig,
 }
 
@@ -151,6 +152,43 @@ pub struct LakeConfig {
 impl Default for LakeConfig {
     fn default() -> Self {
         Self { commit_every_s: 10 }
+    }
+}
+
+/// `[catch_up]`: which footage is judged after the event.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatchUpConfig {
+    /// Footage that is stored so many seconds after its end is late.
+    pub late_after_s: f64,
+    /// Footage that is older is not judged any more, hours.
+    pub max_age_h: f64,
+}
+
+impl Default for CatchUpConfig {
+    fn default() -> Self {
+        Self { late_after_s: 30.0, max_age_h: 24.0 }
+    }
+}
+
+impl CatchUpConfig {
+    /// What the worker needs.
+    pub fn params(&self) -> catchup::Params {
+        let us = |seconds: f64| (seconds * 1e6) as i64;
+        catchup::Params {
+            late_after_us: us(self.late_after_s),
+            max_age_us: us(self.max_age_h * 3600.0),
+            ..catchup::Params::default()
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !(1.0..=86_400.0).contains(&self.late_after_s) || !(0.1..=8760.0).contains(&self.max_age_h) {
+            return Err(
+                "`catch_up.late_after_s` must be between 1 and 86400, `catch_up.max_age_h` between 0.1 and 8760".into(),
+            );
+        }
+        Ok(())
     }
 }
 
@@ -299,6 +337,8 @@ pub struct Config {
     pub lake: LakeConfig,
     /// When something is wrong with a camera.
     pub health: HealthConfig,
+    /// Which footage is judged after the event.
+    pub catch_up: CatchUpConfig,
     /// Ports of children.
     pub children: ChildrenConfig,
 }
@@ -340,6 +380,7 @@ impl Config {
             archive: file.archive,
             lake: file.lake,
             health: file.health,
+            catch_up: file.catch_up,
             children,
         };
         config.check().map_err(ConfigError::Flag)?;
@@ -370,6 +411,7 @@ impl Config {
             ));
         }
         self.health.check()?;
+        self.catch_up.check()?;
         if self.children.mqtt_port == 0 || self.children.s3_port == 0 {
             return Err(
                 "`children.mqtt_port` and `children.s3_port` must be between 1 and 65535: agents must know them".into(),

@@ -15,7 +15,7 @@
 //!   [`pipeline`]: track, judge and incident as one, for live work and for [`replay`].
 //! - [`alert`]: the outbox; [`ledger`]: where incidents and alerts are written together; [`live`]: the thread
 //!   that owns them.
-//! - [`health`]: whether cameras see.
+//! - [`catchup`]: footage that arrives late is judged behind live work; [`health`]: whether cameras see.
 //! - [`archive`], [`upload`], [`lake`]: footage and rows.
 //! - [`http`]: what people and monitoring see; [`view`]: what it shows.
 //! - [`evaluate`]: how well all that works on labelled footage.
@@ -30,6 +30,7 @@
 
 pub mod alert;
 pub mod archive;
+pub mod catchup;
 pub mod children;
 pub mod config;
 pub mod detect;

@@ -16,6 +16,7 @@ use base::wire::{IncidentCommand, VERSION};
 use tokio::sync::{Notify, mpsc};
 
 use crate::alert::Queued;
+use crate::catchup::Found;
 use crate::detect::desk::Desk;
 use crate::detect::worker::Done;
 use crate::http::Commanded;
@@ -29,6 +30,10 @@ use crate::pipeline::{Detected, Output, Pipeline};
 use crate::upload::UploadHandle;
 use crate::view::View;
 
+mod late;
+
+pub use late::LateBook;
+
 /// What comes in.
 #[derive(Debug)]
 pub enum Input {
@@ -36,6 +41,8 @@ pub enum Input {
     Seen(Box<Done>),
     /// What somebody does with an incident.
     Commanded(Commanded),
+    /// What was found in footage that arrived late.
+    Late(Box<Found>),
 }
 
 /// Where things go. Nothing here makes the thread wait: an alarm must not stand behind a table.
@@ -75,6 +82,8 @@ pub struct Live {
     pub out: Outputs,
     /// Waits with a limit, so that time goes on without pictures.
     pub runtime: tokio::runtime::Handle,
+    /// What late footage has found since the start.
+    pub late: LateBook,
 }
 
 /// After so long without a picture of any camera, time is taken to go on.
@@ -98,6 +107,7 @@ impl Live {
                     newest = Some((done.job.header.captured_at, self.clock.now()));
                     self.seen(*done);
                 }
+                Ok(Some(Input::Late(found))) => self.late(*found),
                 Ok(Some(Input::Commanded(commanded))) => {
                     let outcome = self.command(&commanded.id, &commanded.command);
                     if let Err(error) = &outcome {

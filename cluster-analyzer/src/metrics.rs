@@ -126,6 +126,13 @@ pub struct Metrics {
     /// Rows given up because a table could not be written for too long.
     pub table_rows_lost: Counter,
 
+    /// Segments that came late and wait to be judged.
+    pub catch_up_waiting: Gauge,
+    /// Segments that came late and were judged.
+    pub catch_up_segments: Counter,
+    /// Pictures of late footage that the detector has looked at.
+    pub catch_up_frames: Counter,
+
     /// 1 while a camera is well (see `base::health`), by camera.
     pub camera_healthy: Family<OfCamera, Gauge>,
     /// Changes of health, by the state that it changed to.
@@ -185,6 +192,9 @@ impl Metrics {
             table_commits: Counter::default(),
             table_retries: Counter::default(),
             table_rows_lost: Counter::default(),
+            catch_up_waiting: Gauge::default(),
+            catch_up_segments: Counter::default(),
+            catch_up_frames: Counter::default(),
             camera_healthy: Family::default(),
             health_changes: Family::default(),
             child_restarts: Family::default(),
@@ -261,6 +271,9 @@ impl Metrics {
 
     fn register_health(&mut self) {
         let r = &mut self.registry;
+        r.register("catch_up_waiting", "Late segments that wait to be judged", self.catch_up_waiting.clone());
+        r.register("catch_up_segments", "Late segments that were judged", self.catch_up_segments.clone());
+        r.register("catch_up_frames", "Late pictures looked at", self.catch_up_frames.clone());
         r.register("camera_healthy", "1 while a camera is well, by camera", self.camera_healthy.clone());
         r.register("health_changes", "Changes of health, by the state changed to", self.health_changes.clone());
     }

@@ -21,6 +21,7 @@ use crate::alert::mqtt::MqttChannel;
 use crate::alert::sender::Sender;
 use crate::alert::{Channel as _, outbox};
 use crate::archive::{self, ArchiveError};
+use crate::catchup::worker::Seen;
 use crate::children::{self, ChildError, Mosquitto, Weed};
 use crate::config::{BrokerUrl, Config};
 use crate::detect::Detector;
@@ -36,12 +37,13 @@ use crate::ingest::mqtt::{self, Connection, Link, Purpose};
 use crate::judge::store::Views;
 use crate::lake::{self, LakeError};
 use crate::ledger::Ledger;
-use crate::live::{Input, Live, Outputs, Retained};
+use crate::live::{Input, LateBook, Live, Outputs, Retained};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::upload::{self, UploadError};
 use crate::view::View;
 
+mod catching_up;
 mod tasks;
 mod watching;
 
@@ -213,7 +215,10 @@ impl Parts {
         let (inputs, inputs_in) = mpsc::channel(64);
         let live_thread = thread("incidents", move || live.run(inputs_in))?;
         let (told, watch, health_thread) = self.watch()?;
-        let workers = self.detectors(&desk, first, &inputs, &watch)?;
+        let (no_catch_up, catch_up_end) = stop::pair();
+        let (seen, catch_up_thread) = self.catch_up(&desk, &card, &inputs, catch_up_end)?;
+        let workers = self.detectors(&desk, first, &inputs, &watch, &seen)?;
+        drop(seen);
 
         let (messages, messages_in) = mpsc::channel(256);
         let (chunks, chunks_in) = mpsc::channel(16);
@@ -244,7 +249,9 @@ impl Parts {
         stop.asked().await;
         no_intake.stop();
         join_all(takers, "taking messages in").await;
+        no_catch_up.stop();
         desk.close();
+        join_threads(vec![catch_up_thread], "late footage").await;
         join_threads(workers, "the detector").await;
         join(page_task, "the page").await;
         join(forward, "commands").await;
@@ -314,7 +321,8 @@ impl Parts {
         let views = Views::open(&self.state_db()).map_err(|e| self.state_db_error(e))?;
         pipeline.remember(views.load().map_err(|e| self.state_db_error(e))?);
         let runtime = tokio::runtime::Handle::current();
-        Ok(Live { pipeline, views, ledger, desk, metrics: self.metrics(), clock: self.clock(), out, runtime })
+        let (metrics, clock, late) = (self.metrics(), self.clock(), LateBook::default());
+        Ok(Live { pipeline, views, ledger, desk, metrics, clock, out, runtime, late })
     }
 
     /// The detector's threads; the first one takes the network that was opened to check the model.
@@ -324,6 +332,7 @@ impl Parts {
         first: OnnxDetector,
         inputs: &mpsc::Sender<Input>,
         watch: &health::Handle,
+        seen: &std::sync::mpsc::Sender<Seen>,
     ) -> Result<Vec<JoinHandle<()>>, RunError> {
         let (model, detect) = (self.config.model.clone(), self.config.detect.clone());
         let open: Arc<Open> = Arc::new(move || {
@@ -339,13 +348,13 @@ impl Parts {
                 clock: self.clock(),
                 shown: watching::shown(watch.clone()),
             };
-            let (mine, inputs) = (first.take(), inputs.clone());
+            let (mine, inputs, seen) = (first.take(), inputs.clone(), seen.clone());
             thread(&format!("detect-{number}"), move || {
                 let detector = match mine {
                     Some(first) => Some(first as Box<dyn Detector>),
                     None => worker.open_first(),
                 };
-                worker.run(detector, |done| inputs.blocking_send(Input::Seen(Box::new(done))).is_ok());
+                worker.run(detector, |done| tasks::pass_on(done, &inputs, &seen));
             })
         };
         (0..self.config.detect.sessions).map(start).collect()

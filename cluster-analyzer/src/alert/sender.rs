@@ -95,7 +95,7 @@ impl Sender {
     fn delivered(&self, queued: &Queued, latency_us: i64) {
         let alert = &queued.alert;
         if alert.kind == AlertType::Opened {
-            if !alert.after.drill {
+            if !alert.after.drill && alert.after.late_by_us.is_none() {
                 self.metrics.capture_to_alert_seconds.observe(latency_us as f64 / 1e6);
             }
             tracing::info!(
@@ -176,6 +176,7 @@ mod tests {
             resolved: None,
             notes: vec![],
             drill: false,
+            late_by_us: None,
         };
         Alert { v: VERSION, kind: AlertType::Opened, at: Micros(at), latency_us: 100, before: None, after }
     }

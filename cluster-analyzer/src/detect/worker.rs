@@ -63,12 +63,12 @@ impl Worker {
             if detector.is_none() {
                 detector = self.reopen(&mut backoff);
             }
+            let (camera, late) = (job.camera.clone(), job.late);
             let Some(network) = detector.as_mut() else {
                 self.metrics.frames_failed.inc();
-                self.desk.done(&job.camera);
+                self.done(&camera, late);
                 continue;
             };
-            let camera = job.camera.clone();
             match self.look(network.as_mut(), &job) {
                 Ok(detections) => {
                     failures = 0;
@@ -87,7 +87,14 @@ impl Worker {
                     }
                 }
             }
-            self.desk.done(&camera);
+            self.done(&camera, late);
+        }
+    }
+
+    /// A late picture keeps no live frame of its camera waiting.
+    fn done(&self, camera: &base::ids::CameraId, late: bool) {
+        if !late {
+            self.desk.done(camera);
         }
     }
 
@@ -101,14 +108,18 @@ impl Worker {
         let begun = self.clock.now();
         let mut picture = jpeg::decode(&job.jpeg, (job.header.width, job.header.height))?;
         picture.pts_us = job.header.captured_at.0;
-        (self.shown)(job, &picture);
+        if !job.late {
+            (self.shown)(job, &picture);
+        }
         let detections = catch_unwind(AssertUnwindSafe(|| detector.detect(&picture, &job.header.motion)))
             .unwrap_or_else(|_| Err(DetectError::Network { source: "it panicked".into() }))?;
         let now = self.clock.now();
         self.metrics.frames_analysed.inc();
         self.metrics.detection_seconds.observe(now.seconds_since(begun));
-        self.metrics.detection_lag_ms.set(now.since(job.header.captured_at) / 1000);
-        self.metrics.capture_to_detection_seconds.observe(now.seconds_since(job.header.captured_at));
+        if !job.late {
+            self.metrics.detection_lag_ms.set(now.since(job.header.captured_at) / 1000);
+            self.metrics.capture_to_detection_seconds.observe(now.seconds_since(job.header.captured_at));
+        }
         Ok(detections)
     }
 
@@ -174,7 +185,7 @@ mod tests {
             drill: false,
         };
         let camera = CameraId::new("gate").unwrap();
-        Job { camera, header, jpeg: jpeg.to_vec().into(), received_at: Micros(0) }
+        Job { camera, header, jpeg: jpeg.to_vec().into(), received_at: Micros(0), late: false }
     }
 
     #[test]

@@ -134,8 +134,8 @@ fn a_camera_that_is_turned_covered_darkened_or_frozen_is_told_in_time_and_told_w
     type Fault = fn(f64, &Picture, &Picture) -> Picture;
     let faults: [(HealthState, f64, Fault); 5] = [
         // By a thirtieth of the picture, as when a ladder touches it.
-        (HealthState::Moved, 28.0, |_, p, _| part(p, 56, 52)),
-        (HealthState::Moved, 28.0, |_, p, _| part(p, 160, 120)),
+        (HealthState::Moved, 36.0, |_, p, _| part(p, 56, 52)),
+        (HealthState::Moved, 36.0, |_, p, _| part(p, 160, 120)),
         (HealthState::Covered, 13.0, |t, p, _| {
             changed(&part(p, 40, 40), |x, y, _| 90.0 + x as f32 / 20.0 + 3.0 * noise(x, y, t))
         }),

@@ -46,6 +46,7 @@ fn incident() -> Incident {
         resolved: None,
         notes: vec![],
         drill: false,
+        late_by_us: None,
     }
 }
 

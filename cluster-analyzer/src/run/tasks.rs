@@ -12,7 +12,9 @@ use base::wire::{AnalyzerStatus, Control, ControlAction, Form as _, VERSION};
 use tokio::sync::mpsc;
 
 use crate::archive::{AckOut, ArchiveHandle, SegmentChunk};
+use crate::catchup::worker::Seen;
 use crate::detect::desk::{Desk, Job};
+use crate::detect::worker::Done;
 use crate::health::{self, Heard};
 use crate::http::Commanded;
 use crate::incident::Boost;
@@ -70,7 +72,7 @@ impl Taker {
         let of_camera = OfCamera { camera: camera.to_string() };
         self.metrics.frames_received.get_or_create(&of_camera).inc();
         let motion = Motion::of(&self.site, &camera, &header.motion);
-        if self.desk.put(Job { camera, header, jpeg, received_at }, motion).is_some() {
+        if self.desk.put(Job { camera, header, jpeg, received_at, late: false }, motion).is_some() {
             self.metrics.frames_superseded.get_or_create(&of_camera).inc();
         }
         self.metrics.frames_waiting.set(self.desk.waiting() as i64);
@@ -178,4 +180,18 @@ pub(super) async fn tell_status(link: Link, status: impl Fn() -> AnalyzerStatus,
         }
     }
     tell(AnalyzerStatus { online: false, ..status() }).await;
+}
+
+/// What a detector has seen: live frames to the incidents, late ones to those who judge late footage. False when
+/// nobody takes it.
+pub(super) fn pass_on(done: Done, inputs: &mpsc::Sender<Input>, seen: &std::sync::mpsc::Sender<Seen>) -> bool {
+    if done.job.late {
+        // Their end goes before that of the detectors.
+        let _ = seen.send(Seen::Late(Box::new(done)));
+        return true;
+    }
+    let live = Seen::Live(done.job.camera.clone(), done.job.header.captured_at);
+    let passed = inputs.blocking_send(Input::Seen(Box::new(done))).is_ok();
+    let _ = seen.send(live);
+    passed
 }

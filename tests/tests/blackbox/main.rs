@@ -7,6 +7,7 @@
 
 mod alert;
 mod bad_input;
+mod catch_up;
 mod common;
 mod footage;
 mod health;
