@@ -7,11 +7,12 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use base::ids::CameraId;
 use base::input::toml_fault;
 use serde::Deserialize;
 use tables::StoreConfig;
 
-use crate::{catchup, health, judge};
+use crate::{catchup, drill, health, judge};
 
 /// Where a person's mistake is: one sentence with the file, the line or the flag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +88,7 @@ struct File {
     lake: LakeConfig,
     health: HealthConfig,
     catch_up: CatchUpConfig,
+    drill: DrillConfig,
     children: ChildrenConfig,
 }
 
@@ -153,6 +155,85 @@ impl Default for LakeConfig {
     fn default() -> Self {
         Self { commit_every_s: 10 }
     }
+}
+
+/// `[drill]`: whether an alarm would arrive.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DrillConfig {
+    /// A drill every so many hours.
+    pub every_h: Option<f64>,
+    /// A drill a day at this time of the site, `HH:MM`.
+    pub at: Option<String>,
+    /// On these cameras in turn; all of the site where none is named.
+    pub cameras: Vec<CameraId>,
+    /// A PNG with transparency; a packaged photograph where none is named.
+    pub sprite: Option<PathBuf>,
+    /// Whether the animal in `sprite` faces right.
+    pub sprite_faces_right: bool,
+    /// How long it walks.
+    pub seconds: f64,
+    /// Its height, a share of the picture's.
+    pub height: f32,
+    /// So soon after its begin its alert must be delivered.
+    pub deadline_s: f64,
+    /// Who puts the animal into the picture.
+    pub inject: drill::Where,
+}
+
+impl Default for DrillConfig {
+    fn default() -> Self {
+        Self {
+            every_h: None,
+            at: None,
+            cameras: Vec::new(),
+            sprite: None,
+            sprite_faces_right: true,
+            seconds: 10.0,
+            height: 0.3,
+            deadline_s: 20.0,
+            inject: drill::Where::Agent,
+        }
+    }
+}
+
+impl DrillConfig {
+    /// What the thread that holds them needs.
+    pub fn params(&self) -> drill::Params {
+        let us = |seconds: f64| (seconds * 1e6) as i64;
+        drill::Params {
+            every_us: self.every_h.map(|hours| us(hours * 3600.0)),
+            at: self.at.as_deref().and_then(clock),
+            cameras: self.cameras.clone(),
+            seconds: self.seconds,
+            height: self.height,
+            deadline_us: us(self.deadline_s),
+            place: self.inject,
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if let Some(at) = self.at.as_deref().filter(|at| clock(at).is_none()) {
+            return Err(format!("`drill.at` is '{at}'; write a time of day such as 03:00"));
+        }
+        if self.every_h.is_some_and(|hours| !(0.01..=8760.0).contains(&hours)) {
+            return Err("`drill.every_h` must be between 0.01 and 8760".into());
+        }
+        if !(1.0..=base::drill::MAX_SECONDS).contains(&self.seconds) || !(0.02..=1.0).contains(&self.height) {
+            return Err("`drill.seconds` must be between 1 and 60, `drill.height` between 0.02 and 1".into());
+        }
+        if !(1.0..=600.0).contains(&self.deadline_s) {
+            return Err(format!("`drill.deadline_s` is {}; it must be between 1 and 600", self.deadline_s));
+        }
+        Ok(())
+    }
+}
+
+/// `HH:MM`.
+fn clock(text: &str) -> Option<(u8, u8)> {
+    let (hour, minute) = text.split_once(':')?;
+    let (hour, minute) = (hour.parse().ok()?, minute.parse().ok()?);
+    (hour < 24 && minute < 60).then_some((hour, minute))
 }
 
 /// `[catch_up]`: which footage is judged after the event.
@@ -339,6 +420,8 @@ pub struct Config {
     pub health: HealthConfig,
     /// Which footage is judged after the event.
     pub catch_up: CatchUpConfig,
+    /// Whether an alarm would arrive.
+    pub drill: DrillConfig,
     /// Ports of children.
     pub children: ChildrenConfig,
 }
@@ -381,6 +464,7 @@ impl Config {
             lake: file.lake,
             health: file.health,
             catch_up: file.catch_up,
+            drill: DrillConfig { sprite: beside(file.drill.sprite), ..file.drill },
             children,
         };
         config.check().map_err(ConfigError::Flag)?;
@@ -412,6 +496,7 @@ impl Config {
         }
         self.health.check()?;
         self.catch_up.check()?;
+        self.drill.check()?;
         if self.children.mqtt_port == 0 || self.children.s3_port == 0 {
             return Err(
                 "`children.mqtt_port` and `children.s3_port` must be between 1 and 65535: agents must know them".into(),
@@ -469,6 +554,8 @@ mod tests {
         assert!(fault("site = 's'\n").contains("no data_dir is given: add `--data-dir DIR`"));
         assert!(fault("site='s'\ndata_dir='d'\n[detect]\nsessions=0\n").contains("`detect.sessions`"));
         assert!(fault("site='s'\ndata_dir='d'\n[judge]\nmiss_rate=2.0\n").contains("`judge.miss_rate` is 2"));
+        assert!(fault("site='s'\ndata_dir='d'\n[drill]\nat='25:00'\n").contains("`drill.at` is '25:00'"));
+        assert!(fault("site='s'\ndata_dir='d'\n[health]\nfrozen_after_s=0\n").contains("`health.frozen_after_s` is 0"));
     }
 
     #[test]

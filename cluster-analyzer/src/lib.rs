@@ -15,7 +15,8 @@
 //!   [`pipeline`]: track, judge and incident as one, for live work and for [`replay`].
 //! - [`alert`]: the outbox; [`ledger`]: where incidents and alerts are written together; [`live`]: the thread
 //!   that owns them.
-//! - [`catchup`]: footage that arrives late is judged behind live work; [`health`]: whether cameras see.
+//! - [`catchup`]: footage that arrives late is judged behind live work; [`health`]: whether cameras see;
+//!   [`drill`]: whether an alarm would arrive.
 //! - [`archive`], [`upload`], [`lake`]: footage and rows.
 //! - [`http`]: what people and monitoring see; [`view`]: what it shows.
 //! - [`evaluate`]: how well all that works on labelled footage.
@@ -34,6 +35,7 @@ pub mod catchup;
 pub mod children;
 pub mod config;
 pub mod detect;
+pub mod drill;
 pub mod evaluate;
 pub mod health;
 pub mod http;

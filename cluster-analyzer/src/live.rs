@@ -30,8 +30,10 @@ use crate::pipeline::{Detected, Output, Pipeline};
 use crate::upload::UploadHandle;
 use crate::view::View;
 
+mod drilled;
 mod late;
 
+pub use drilled::DrillLane;
 pub use late::LateBook;
 
 /// What comes in.
@@ -84,6 +86,8 @@ pub struct Live {
     pub runtime: tokio::runtime::Handle,
     /// What late footage has found since the start.
     pub late: LateBook,
+    /// Judges synthetic animals.
+    pub drills: DrillLane,
 }
 
 /// After so long without a picture of any camera, time is taken to go on.
@@ -131,14 +135,16 @@ impl Live {
         self.tell(output, Vec::new(), t);
     }
 
-    fn seen(&mut self, Done { job, detections }: Done) {
+    fn seen(&mut self, done: Done) {
+        let Done { job, detections } = self.drilled(done);
         let header = &job.header;
+        // What is synthetic has been taken out: the rest is as real as in any picture.
         let picture = Detected {
             camera: &job.camera,
             t: header.captured_at,
             light: header.light,
-            motion: &header.motion,
-            drill: header.drill,
+            motion: header.motion.get(usize::from(header.drill)..).unwrap_or_default(),
+            drill: false,
             detections: &detections,
         };
         let mut output = self.pipeline.take(&picture);

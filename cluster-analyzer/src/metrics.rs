@@ -133,6 +133,11 @@ pub struct Metrics {
     /// Pictures of late footage that the detector has looked at.
     pub catch_up_frames: Counter,
 
+    /// Drills that ended, by how.
+    pub drills: Family<Reason, Counter>,
+    /// From the capture of the deciding frame to the delivery of the alert, seconds; of drills.
+    pub drill_capture_to_alert_seconds: Histogram,
+
     /// 1 while a camera is well (see `base::health`), by camera.
     pub camera_healthy: Family<OfCamera, Gauge>,
     /// Changes of health, by the state that it changed to.
@@ -195,6 +200,8 @@ impl Metrics {
             catch_up_waiting: Gauge::default(),
             catch_up_segments: Counter::default(),
             catch_up_frames: Counter::default(),
+            drills: Family::default(),
+            drill_capture_to_alert_seconds: latency(),
             camera_healthy: Family::default(),
             health_changes: Family::default(),
             child_restarts: Family::default(),
@@ -274,6 +281,12 @@ impl Metrics {
         r.register("catch_up_waiting", "Late segments that wait to be judged", self.catch_up_waiting.clone());
         r.register("catch_up_segments", "Late segments that were judged", self.catch_up_segments.clone());
         r.register("catch_up_frames", "Late pictures looked at", self.catch_up_frames.clone());
+        r.register("drills", "Drills that ended, by how", self.drills.clone());
+        r.register(
+            "drill_capture_to_alert_seconds",
+            "From capture to delivery of the alert, of drills",
+            self.drill_capture_to_alert_seconds.clone(),
+        );
         r.register("camera_healthy", "1 while a camera is well, by camera", self.camera_healthy.clone());
         r.register("health_changes", "Changes of health, by the state changed to", self.health_changes.clone());
     }

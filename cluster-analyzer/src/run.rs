@@ -13,7 +13,7 @@ use base::site::{Site, SiteError};
 use base::stop::{self, Stop};
 use base::time::{Clock, SystemClock};
 use base::topic::Topic;
-use base::wire::{AnalyzerStatus, Form as _, VERSION};
+use base::wire::{AnalyzerStatus, DrillStatus, Form as _, VERSION};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -37,13 +37,14 @@ use crate::ingest::mqtt::{self, Connection, Link, Purpose};
 use crate::judge::store::Views;
 use crate::lake::{self, LakeError};
 use crate::ledger::Ledger;
-use crate::live::{Input, LateBook, Live, Outputs, Retained};
+use crate::live::{DrillLane, Input, LateBook, Live, Outputs, Retained};
 use crate::metrics::Metrics;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Fresh, Pipeline};
 use crate::upload::{self, UploadError};
 use crate::view::View;
 
 mod catching_up;
+mod drilling;
 mod tasks;
 mod watching;
 
@@ -211,20 +212,24 @@ impl Parts {
         let (boosts, boosts_out) = mpsc::channel(256);
         let view = Arc::new(View::new(self.site.cameras.iter().map(|c| c.id.clone())));
         let out = Outputs { alerts, retained: Arc::clone(&retained), boosts, lake, upload, view: Arc::clone(&view) };
-        let live = self.live(ledger, Arc::clone(&card), Arc::clone(&desk), out)?;
+        let fresh = self.fresh(&card);
+        let live = self.live(ledger, Arc::clone(&card), Arc::clone(&desk), out, &fresh)?;
         let (inputs, inputs_in) = mpsc::channel(64);
         let live_thread = thread("incidents", move || live.run(inputs_in))?;
         let (told, watch, health_thread) = self.watch()?;
         let (no_catch_up, catch_up_end) = stop::pair();
-        let (seen, catch_up_thread) = self.catch_up(&desk, &card, &inputs, catch_up_end)?;
+        let (seen, catch_up_thread) = self.catch_up(&desk, &fresh, &inputs, catch_up_end)?;
         let workers = self.detectors(&desk, first, &inputs, &watch, &seen)?;
         drop(seen);
 
         let (messages, messages_in) = mpsc::channel(256);
         let (chunks, chunks_in) = mpsc::channel(16);
         let link = urgent.1.clone();
+        let (commands, commands_in) = mpsc::channel(64);
+        let (drills, drill_thread) = self.drills(&view, &link, &commands, &watch)?;
+        let taker = self.taker(&view, &desk, &watch, &drills);
         let takers = [
-            tokio::spawn(tasks::take_urgent(messages_in, self.taker(&view, &desk, &watch), inputs.clone())),
+            tokio::spawn(tasks::take_urgent(messages_in, taker, inputs.clone())),
             tokio::spawn(tasks::take_footage(chunks_in, footage)),
         ];
         let connections = [
@@ -238,11 +243,10 @@ impl Parts {
         let reporters = [
             tokio::spawn(tasks::tell_incidents(link.clone(), retained, reports_end.clone())),
             tokio::spawn(watching::tell_health(link.clone(), Arc::clone(&told), reports_end.clone())),
-            tokio::spawn(tasks::tell_status(link, self.status(&card.name), reports_end)),
+            tokio::spawn(tasks::tell_status(link, self.status(&card.name, &drills), reports_end)),
         ];
-        let (commands, commands_in) = mpsc::channel(64);
         let forward = tokio::spawn(tasks::forward_commands(commands_in, inputs));
-        let page = self.page(&view, commands, &card.name, told, watch);
+        let page = self.page(&view, commands, &card.name, told, watch, drills);
         let page_task = tokio::spawn(http::serve(listener, page, intake));
         tracing::info!(site = %site_id, model = card.name, broker = %children.broker, "running");
 
@@ -254,6 +258,7 @@ impl Parts {
         join_threads(vec![catch_up_thread], "late footage").await;
         join_threads(workers, "the detector").await;
         join(page_task, "the page").await;
+        join_threads(vec![drill_thread], "drills").await;
         join(forward, "commands").await;
         join_threads(vec![live_thread, archive_thread, health_thread], "incidents, footage and health").await;
         join_all(tellers, "telling agents").await;
@@ -313,16 +318,19 @@ impl Parts {
         card: Arc<vision::ModelCard>,
         desk: Arc<Desk>,
         out: Outputs,
+        fresh: &Arc<Fresh>,
     ) -> Result<Live, RunError> {
         let open = ledger.unresolved().map_err(|e| self.state_db_error(e))?;
         open.iter().for_each(|incident| out.retained.put(incident.clone()));
         let mut pipeline = Pipeline::new(Arc::clone(&self.site), card, self.config.judge.clone(), IdSource::Random);
-        pipeline.load(open);
+        // No real animal is the continuation of a synthetic one.
+        pipeline.load(open.into_iter().filter(|incident| !incident.drill).collect());
         let views = Views::open(&self.state_db()).map_err(|e| self.state_db_error(e))?;
         pipeline.remember(views.load().map_err(|e| self.state_db_error(e))?);
         let runtime = tokio::runtime::Handle::current();
-        let (metrics, clock, late) = (self.metrics(), self.clock(), LateBook::default());
-        Ok(Live { pipeline, views, ledger, desk, metrics, clock, out, runtime, late })
+        let (metrics, clock) = (self.metrics(), self.clock());
+        let (late, drills) = (LateBook::default(), DrillLane::new(Arc::clone(fresh)));
+        Ok(Live { pipeline, views, ledger, desk, metrics, clock, out, runtime, late, drills })
     }
 
     /// The detector's threads; the first one takes the network that was opened to check the model.
@@ -360,19 +368,21 @@ impl Parts {
         (0..self.config.detect.sessions).map(start).collect()
     }
 
-    fn taker(&self, view: &Arc<View>, desk: &Arc<Desk>, watch: &health::Handle) -> tasks::Taker {
+    fn taker(&self, view: &Arc<View>, desk: &Arc<Desk>, watch: &health::Handle, drills: &http::Drills) -> tasks::Taker {
         tasks::Taker {
             site: Arc::clone(&self.site),
             view: Arc::clone(view),
             desk: Arc::clone(desk),
             watch: watch.clone(),
+            injector: Arc::clone(&drills.injector),
             metrics: self.metrics(),
             clock: self.clock(),
         }
     }
 
-    fn status(&self, model: &str) -> impl Fn() -> AnalyzerStatus + Send + 'static + use<> {
+    fn status(&self, model: &str, drills: &http::Drills) -> impl Fn() -> AnalyzerStatus + Send + 'static + use<> {
         let (metrics, clock, model) = (self.metrics(), self.clock(), model.to_owned());
+        let reports = Arc::clone(&drills.reports);
         let cameras: Vec<String> = self.site.cameras.iter().map(|c| c.id.to_string()).collect();
         move || AnalyzerStatus {
             v: VERSION,
@@ -384,7 +394,8 @@ impl Parts {
             frames_superseded: metrics.superseded_total(&cameras),
             messages_rejected: metrics.rejected_total(&Rejection::REASONS),
             upload_backlog: metrics.upload_backlog.get().max(0) as u64,
-            last_drill: None,
+            last_drill: reports.last().map(|report| report.at),
+            drill: reports.last().map(DrillStatus::from),
         }
     }
 
@@ -395,6 +406,7 @@ impl Parts {
         model: &str,
         told: Arc<Told>,
         health: health::Handle,
+        drills: http::Drills,
     ) -> http::Shared {
         http::Shared {
             metrics: self.metrics(),
@@ -404,6 +416,7 @@ impl Parts {
             model: model.into(),
             told,
             health,
+            drills,
             clock: self.clock(),
         }
     }
@@ -422,6 +435,7 @@ fn urgent_purpose() -> Purpose {
         messages_rejected: 0,
         upload_backlog: 0,
         last_drill: None,
+        drill: None,
     };
     Purpose {
         name: "urgent",

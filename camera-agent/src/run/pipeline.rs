@@ -13,6 +13,7 @@ use media::{Frame, Segment, SourceInfo};
 
 use crate::capture::Sink;
 use crate::control::{Order, Settings};
+use crate::drill::Drill;
 
 use crate::jpeg;
 use crate::publish::mailbox::{FrameOut, Mailbox};
@@ -35,6 +36,7 @@ pub struct Pipeline {
     clock: Arc<SystemClock>,
     may_wait: bool,
     seq: u64,
+    drill: Option<Drill>,
 }
 
 /// Where a pipeline's values come from and go to.
@@ -57,7 +59,8 @@ impl Pipeline {
         let Ends { orders, mailbox, intake, board, clock } = ends;
         let gate = FrameGate::new(settings.frames.clone());
         let tally = MotionTally::default();
-        Self { camera, settings, gate, detector, tally, orders, mailbox, intake, board, clock, may_wait, seq: 0 }
+        let (seq, drill) = (0, None);
+        Self { camera, settings, gate, detector, tally, orders, mailbox, intake, board, clock, may_wait, seq, drill }
     }
 
     fn take_orders(&mut self) {
@@ -65,6 +68,13 @@ impl Pipeline {
             match order {
                 Order::Boost { fps, until } => self.gate.boost(fps, until),
                 Order::Snapshot => self.gate.snapshot(),
+                Order::Drill { order, fps, until } => match Drill::new(order, until) {
+                    Ok(drill) => {
+                        self.gate.boost(fps, until);
+                        self.drill = Some(drill);
+                    }
+                    Err(why) => self.board.say_config(why),
+                },
                 Order::Settings(settings) => {
                     self.gate.set_params(settings.frames.clone());
                     self.settings = settings;
@@ -83,12 +93,19 @@ impl Pipeline {
         })
     }
 
-    fn send(&mut self, frame: &Frame, captured_at: Micros, moved: Motion) {
+    fn send(&mut self, frame: &Frame, captured_at: Micros, mut moved: Motion) {
         self.seq += 1;
         if !self.mailbox.is_open() {
             return self.board.counters.dropped.add(1);
         }
-        let picture = frame.bgr(self.settings.max_side_px);
+        let mut picture = frame.bgr(self.settings.max_side_px);
+        let light = motion::light(&picture.bgr);
+        let place = self.drill.as_mut().and_then(|drill| drill.paste(&mut picture, captured_at));
+        match place {
+            // The contract: the synthetic animal's box comes first.
+            Some(place) => moved.boxes.insert(0, place),
+            None => self.drill = None,
+        }
         let (width, height) = (picture.width, picture.height);
         let jpeg = match jpeg::encode(&picture.bgr, width, height, self.settings.jpeg_quality) {
             Ok(jpeg) => jpeg,
@@ -97,7 +114,6 @@ impl Pipeline {
                 return self.board.counters.dropped.add(1);
             }
         };
-        let light = motion::light(&picture.bgr);
         let header = FrameHeader {
             v: VERSION,
             seq: self.seq,
@@ -106,7 +122,7 @@ impl Pipeline {
             height,
             motion: moved.boxes,
             light,
-            drill: false,
+            drill: place.is_some(),
         };
         if self.mailbox.put(FrameOut { header, jpeg }).is_some() {
             self.board.counters.dropped.add(1);

@@ -10,7 +10,6 @@ use base::ids::CameraId;
 use base::incident::AlertType;
 use base::input::chain;
 use base::segment::SegmentMeta;
-use base::site::Site;
 use base::stop::Stop;
 use base::time::{Clock, Micros};
 
@@ -21,10 +20,8 @@ use super::{Found, Params};
 use crate::archive::files;
 use crate::detect::desk::{Desk, Job};
 use crate::detect::worker::Done;
-use crate::incident::IdSource;
-use crate::judge;
 use crate::metrics::Metrics;
-use crate::pipeline::{Detected, Pipeline};
+use crate::pipeline::{Detected, Fresh, Pipeline};
 
 /// What comes from the detectors.
 #[derive(Debug)]
@@ -44,6 +41,11 @@ const TRIES: u32 = 3;
 /// Footage that begins so long after the last of its camera is another stretch, µs.
 const STRETCH_US: i64 = 10_000_000;
 
+/// More of a stretch may come for so long.
+const STRETCH_OPEN: Duration = Duration::from_secs(30);
+/// After the end of its footage an animal counts as lost, µs.
+const LOST_US: i64 = 60_000_000;
+
 /// What the thread is made of.
 pub struct Worker {
     /// What counts as late.
@@ -56,12 +58,8 @@ pub struct Worker {
     pub desk: Arc<Desk>,
     /// What detectors have seen.
     pub seen: Receiver<Seen>,
-    /// The site.
-    pub site: Arc<Site>,
-    /// The detector's labels.
-    pub card: Arc<vision::ModelCard>,
-    /// When a track is an alarm.
-    pub judge: judge::Params,
+    /// Makes tracks and evidence of their own.
+    pub fresh: Arc<Fresh>,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// The clock.
@@ -75,6 +73,7 @@ struct Stretch {
     pipeline: Pipeline,
     chooser: Chooser,
     until: Micros,
+    touched: Instant,
 }
 
 /// What is kept between segments.
@@ -100,6 +99,7 @@ impl Worker {
                 None
             });
             let Some(segment) = next else {
+                self.close(&mut state, &found);
                 match self.seen.recv_timeout(EVERY) {
                     Ok(seen) => drop(self.note(&mut state, seen)),
                     Err(RecvTimeoutError::Timeout) => {}
@@ -158,7 +158,7 @@ impl Worker {
         let Some(mut stretch) = self.stretch(state, segment) else { return false };
         let mut whole = true;
         let file = files::path(&self.archive, segment);
-        let Stretch { pipeline, chooser, until } = &mut stretch;
+        let Stretch { pipeline, chooser, until, touched } = &mut stretch;
         let read = chooser.pictures(&file, segment, |job| {
             let begun = Instant::now();
             let Some(done) = self.look(state, job) else {
@@ -176,13 +176,27 @@ impl Worker {
         if !whole || self.stop.is_asked() {
             return false;
         }
-        *until = segment.start.plus_us(segment.duration_us);
+        (*until, *touched) = (segment.start.plus_us(segment.duration_us), Instant::now());
         state.stretches.insert(segment.camera.clone(), stretch);
         self.metrics.catch_up_segments.inc();
         if let Err(error) = self.queue.judged(&segment.camera, &segment.id) {
             tracing::error!("state.db cannot be written: {}", chain(&error));
         }
         true
+    }
+
+    /// Stretches of which nothing more has come for a while are over: what they followed is lost from sight.
+    fn close(&self, state: &mut State, found: &impl Fn(Found) -> bool) {
+        let over = |stretch: &Stretch| stretch.touched.elapsed() > STRETCH_OPEN;
+        let cameras: Vec<CameraId> = state.stretches.iter().filter(|(_, s)| over(s)).map(|(c, _)| c.clone()).collect();
+        for camera in cameras {
+            let Some(mut stretch) = state.stretches.remove(&camera) else { continue };
+            let t = stretch.until.plus_us(LOST_US);
+            let output = stretch.pipeline.pass(t);
+            let evidence: Vec<_> =
+                output.evidence.into_iter().chain(stretch.pipeline.book().take_evidence(true)).collect();
+            found(Found { camera, t, changes: output.changes, evidence, stills: Vec::new() });
+        }
     }
 
     /// The camera's tracks go on where its footage does.
@@ -195,9 +209,7 @@ impl Worker {
         let chooser = Chooser::new(camera.clone(), self.params.fps, segment.start)
             .inspect_err(|error| tracing::error!("late footage cannot be judged: {}", chain(error)))
             .ok()?;
-        let (site, card) = (Arc::clone(&self.site), Arc::clone(&self.card));
-        let pipeline = Pipeline::new(site, card, self.judge.clone(), IdSource::Random);
-        Some(Stretch { pipeline, chooser, until: segment.start })
+        Some(Stretch { pipeline: (self.fresh)(), chooser, until: segment.start, touched: Instant::now() })
     }
 
     /// Has a picture looked at; `None` when the detector cannot, or the end has come.

@@ -11,6 +11,8 @@
 //! | `POST /api/incidents/{id}/{acknowledge,resolve,note}` | `{"by": …, "text": …}` |
 //! | `/api/cameras` | last status and age of the last frame of each |
 //! | `/api/cameras/{id}/frame` | the last frame |
+//! | `/api/drills` | how the last ones ended |
+//! | `POST /api/drills` | one now: `{"camera": …}`, or `{}` for the next in turn |
 //! | `POST /api/cameras/{id}/reference` | the view of now is the one that its zones are drawn in |
 //!
 //! Errors are JSON: `{"error": "…"}`.
@@ -33,6 +35,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::drill::inject::Injector;
+use crate::drill::master::{Ask, Reports};
 use crate::health;
 use crate::health::told::Told;
 use crate::incident::command::CommandError;
@@ -40,6 +44,7 @@ use crate::metrics::Metrics;
 use crate::view::View;
 
 mod cameras;
+mod drills;
 mod incidents;
 #[cfg(test)]
 mod tests;
@@ -53,6 +58,17 @@ pub struct Commanded {
     pub command: IncidentCommand,
     /// Where the outcome is told; `None` when nobody waits.
     pub reply: Option<oneshot::Sender<Result<Incident, CommandError>>>,
+}
+
+/// How drills are asked for, and how they ended.
+#[derive(Debug, Clone)]
+pub struct Drills {
+    /// Asks for one.
+    pub asks: std::sync::mpsc::SyncSender<Ask>,
+    /// How they ended.
+    pub reports: Arc<Reports>,
+    /// Puts the animal into frames that have come.
+    pub injector: Arc<Injector>,
 }
 
 /// What the page shows and does.
@@ -72,6 +88,8 @@ pub struct Shared {
     pub told: Arc<Told>,
     /// To the watch over cameras.
     pub health: health::Handle,
+    /// To those who hold drills.
+    pub drills: Drills,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -89,6 +107,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/api/cameras", get(cameras::list))
         .route("/api/cameras/{id}/frame", get(cameras::frame))
         .route("/api/cameras/{id}/reference", post(cameras::reference))
+        .route("/api/drills", get(drills::list).post(drills::begin))
         .fallback(|| async { Fault::not_found("there is no such page") })
         .with_state(shared)
 }

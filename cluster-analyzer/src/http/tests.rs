@@ -76,6 +76,11 @@ impl Page {
             model: "test".into(),
             told: Arc::default(),
             health: health::Handle::deaf(),
+            drills: Drills {
+                asks: std::sync::mpsc::sync_channel(1).0,
+                reports: Arc::default(),
+                injector: Arc::default(),
+            },
             clock: Arc::new(SimClock::at(Micros(9_000_000))),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

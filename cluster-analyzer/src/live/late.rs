@@ -82,7 +82,7 @@ impl Live {
             incident.sightings.iter().any(|s| {
                 let (from, until) = (s.first_seen.plus_us(-SAME_WITHIN_US), s.last_seen.plus_us(SAME_WITHIN_US));
                 s.camera == *camera && (from..=until).contains(&t)
-            })
+            }) && !incident.drill
         };
         // Two animals in the same late footage are two.
         let known = incidents.into_iter().find(|i| about_then(i) && !self.late.opened.contains(&i.id));

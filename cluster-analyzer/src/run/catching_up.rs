@@ -12,13 +12,14 @@ use crate::catchup::queue::Queue;
 use crate::catchup::worker::{Seen, Worker};
 use crate::detect::desk::Desk;
 use crate::live::Input;
+use crate::pipeline::Fresh;
 
 impl Parts {
     /// The thread, and where it hears of what detectors see.
     pub(super) fn catch_up(
         &self,
         desk: &Arc<Desk>,
-        card: &Arc<vision::ModelCard>,
+        fresh: &Arc<Fresh>,
         inputs: &mpsc::Sender<Input>,
         stop: Stop,
     ) -> Result<(Sender<Seen>, JoinHandle<()>), RunError> {
@@ -31,9 +32,7 @@ impl Parts {
             queue: queue.map_err(failed)?,
             desk: Arc::clone(desk),
             seen,
-            site: Arc::clone(&self.site),
-            card: Arc::clone(card),
-            judge: self.config.judge.clone(),
+            fresh: Arc::clone(fresh),
             metrics: self.metrics(),
             clock: self.clock(),
             stop,

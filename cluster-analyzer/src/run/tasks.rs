@@ -15,6 +15,7 @@ use crate::archive::{AckOut, ArchiveHandle, SegmentChunk};
 use crate::catchup::worker::Seen;
 use crate::detect::desk::{Desk, Job};
 use crate::detect::worker::Done;
+use crate::drill::inject::Injector;
 use crate::health::{self, Heard};
 use crate::http::Commanded;
 use crate::incident::Boost;
@@ -38,6 +39,7 @@ pub(super) struct Taker {
     pub(super) view: Arc<View>,
     pub(super) desk: Arc<Desk>,
     pub(super) watch: health::Handle,
+    pub(super) injector: Arc<Injector>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -69,6 +71,7 @@ impl Taker {
         if let Err(refused) = self.view.frame(&camera, frame) {
             return self.metrics.reject(refused.reason());
         }
+        let (header, jpeg) = self.with_drill(&camera, header, jpeg);
         let of_camera = OfCamera { camera: camera.to_string() };
         self.metrics.frames_received.get_or_create(&of_camera).inc();
         let motion = Motion::of(&self.site, &camera, &header.motion);
@@ -76,6 +79,21 @@ impl Taker {
             self.metrics.frames_superseded.get_or_create(&of_camera).inc();
         }
         self.metrics.frames_waiting.set(self.desk.waiting() as i64);
+    }
+
+    /// A frame into which the analyzer puts a synthetic animal; nearly always, as it came.
+    fn with_drill(
+        &self,
+        camera: &base::ids::CameraId,
+        header: base::wire::FrameHeader,
+        jpeg: bytes::Bytes,
+    ) -> (base::wire::FrameHeader, bytes::Bytes) {
+        if !self.injector.wants(camera) {
+            return (header, jpeg);
+        }
+        // Some milliseconds of decoding, which must not hold up the messages of others.
+        let changed = tokio::task::block_in_place(|| self.injector.apply(camera, &header, &jpeg));
+        changed.unwrap_or((header, jpeg))
     }
 }
 

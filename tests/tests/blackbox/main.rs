@@ -9,6 +9,7 @@ mod alert;
 mod bad_input;
 mod catch_up;
 mod common;
+mod drill;
 mod footage;
 mod health;
 mod one_box;
