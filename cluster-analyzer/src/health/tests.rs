@@ -53,9 +53,14 @@ impl Sim {
 /// The street, so many pictures a second, 640 pixels across; `each` is called with the seconds since its start.
 fn street(fps: f64, mut each: impl FnMut(f64, Picture)) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.setup/footage/vtest.avi");
-    let mut clip = Clip::open(&path, fps).unwrap();
-    while let Some(picture) = clip.next_picture().unwrap() {
-        each(picture.pts_us as f64 / 1e6, picture);
+    let mut clip = Clip::open(&path).unwrap();
+    let mut due_s = 0.0;
+    while let Some((t, frame)) = clip.next_frame().unwrap() {
+        let t_s = t.0 as f64 / 1e6;
+        if t_s + 0.01 >= due_s {
+            due_s += 1.0 / fps;
+            each(t_s, frame.bgr(640));
+        }
     }
 }
 
