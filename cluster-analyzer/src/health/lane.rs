@@ -133,6 +133,11 @@ impl Lane {
         }
     }
 
+    /// Nothing could be heard up to now: silence counts from here.
+    pub fn deaf(&mut self, now: Micros) {
+        self.heard_at = now.max(self.heard_at);
+    }
+
     fn heard(&mut self, at: Micros) {
         (self.heard_at, self.ever_heard) = (at.max(self.heard_at), true);
     }

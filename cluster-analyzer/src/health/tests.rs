@@ -185,9 +185,13 @@ fn an_agent_that_says_goodbye_falls_silent_or_gets_no_pictures_is_offline() {
     assert!(lane.judge(&params, at(38)).unwrap().detail.contains("nothing has been heard of its agent"));
     lane.status(&up, at(40));
     lane.judge(&params, at(40));
+    // The analyzer's own connection was down.
+    lane.deaf(at(56));
+    assert_eq!(lane.judge(&params, at(57)), None);
+    lane.status(&up, at(58));
     let down = CameraStatus { source_state: SourceState::Retrying("connection refused".into()), ..up.clone() };
-    (41..60).for_each(|s| lane.status(&down, at(s)));
-    assert!(lane.judge(&params, at(60)).unwrap().detail.contains("connection refused"));
+    (59..78).for_each(|s| lane.status(&down, at(s)));
+    assert!(lane.judge(&params, at(78)).unwrap().detail.contains("connection refused"));
 }
 
 #[test]

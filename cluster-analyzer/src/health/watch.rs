@@ -147,6 +147,10 @@ impl Watch {
     }
 
     pub(super) fn judge_all(&mut self, now: Micros) {
+        if self.metrics.broker_connected.get() == 0 {
+            // It is the analyzer that hears nothing: that says nothing of any camera.
+            return self.lanes.values_mut().for_each(|lane| lane.deaf(now));
+        }
         let cameras: Vec<CameraId> = self.lanes.keys().cloned().collect();
         cameras.iter().for_each(|camera| self.judge(camera, now));
     }

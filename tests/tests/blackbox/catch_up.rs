@@ -56,7 +56,7 @@ fn an_escape_during_an_outage_is_told_late_once_and_says_how_late() {
     let state = watch.wait_for(SOON, |m| m.topic == topic).unwrap();
     assert!(state.json()["late_by_us"].as_i64() >= Some(4_000_000));
 
-    eventually_ok(secs(60), "the rest was judged", || {
+    eventually_ok(secs(150), "the rest was judged", || {
         let page = analyzer.metrics()?;
         let of = |name| metric_sum(&page, name);
         let (judged, waiting) = (of("paddock_catch_up_segments_total"), of("paddock_catch_up_waiting"));
