@@ -182,6 +182,9 @@ pub struct Incident {
     /// A synthetic animal.
     #[serde(default)]
     pub drill: bool,
+    /// It was found in footage that arrived late: from its opening to when it was found, µs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_by_us: Option<i64>,
 }
 form!(Incident, "incident");
 

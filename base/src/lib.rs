@@ -6,14 +6,16 @@
 //! Reading order:
 //! - [`ids`], [`time`], [`geometry`]: the words everything else is written in.
 //! - [`site`]: the zoo's truth, read from `site.toml` with every check.
-//! - [`topic`], [`wire`]: the MQTT contract (docs/wire.md); golden bytes in `base/testdata`.
-//! - [`segment`], [`observation`], [`incident`]: what is stored and sent.
+//! - [`topic`], [`wire`], [`drill`]: the MQTT contract (docs/wire.md); golden bytes in `base/testdata`.
+//! - [`segment`], [`observation`], [`incident`], [`health`]: what is stored and sent.
 //! - [`retry`], [`stop`], [`logging`], [`input`]: how a process behaves.
 //!
 //! Invariants: a value that was parsed is valid (ids, polygons, hashes are checked where they enter); a
 //! reader ignores JSON fields it does not know, so that agents and clusters of different ages talk.
 
+pub mod drill;
 pub mod geometry;
+pub mod health;
 pub mod ids;
 pub mod incident;
 pub mod input;

@@ -37,6 +37,17 @@ impl Micros {
         (self.0.div_euclid(3_600_000_000)).rem_euclid(24) as u8
     }
 
+    /// The next moment after `self` at which a clock in `timezone` (IANA) shows this hour and minute; `None` for a
+    /// zone or a time that does not exist.
+    pub fn next_daily(self, timezone: &str, hour: u8, minute: u8) -> Option<Micros> {
+        let here = self.timestamp()?.in_tz(timezone).ok()?;
+        let clock = jiff::civil::Time::new(hour.try_into().ok()?, minute.try_into().ok()?, 0, 0).ok()?;
+        let on = |date: jiff::civil::Date| date.to_datetime(clock).to_zoned_datetime(here.time_zone().clone()).ok();
+        let days = [here.date(), here.date().tomorrow().ok()?];
+        let next = days.into_iter().filter_map(on).find(|at| *at > here)?;
+        Some(Micros(next.timestamp().as_microsecond()))
+    }
+
     fn timestamp(self) -> Option<jiff::Timestamp> {
         jiff::Timestamp::from_microsecond(self.0).ok()
     }

@@ -19,6 +19,8 @@ pub enum Topic {
     Config(CameraId),
     /// Boost, key frame, snapshot, drill.
     Control(CameraId),
+    /// What is wrong with a camera; retained.
+    CameraHealth(CameraId),
     /// From detector workers to the judge.
     Detections(CameraId),
     /// The whole state of an incident; retained.
@@ -29,6 +31,8 @@ pub enum Topic {
     Alert,
     /// What the analyzer does; retained, with a last will.
     AnalyzerStatus,
+    /// What is wrong with the analyzer, beyond what its status says; retained.
+    AnalyzerHealth,
 }
 
 impl Topic {
@@ -49,6 +53,7 @@ impl Topic {
             ["incident", id, "command"] => Topic::IncidentCommand(id.parse().ok()?),
             ["alert"] => Topic::Alert,
             ["analyzer", "status"] => Topic::AnalyzerStatus,
+            ["analyzer", "health"] => Topic::AnalyzerHealth,
             _ => return None,
         })
     }
@@ -60,6 +65,7 @@ impl Topic {
             "segment-ack" => Topic::SegmentAck(camera),
             "config" => Topic::Config(camera),
             "control" => Topic::Control(camera),
+            "health" => Topic::CameraHealth(camera),
             _ => return None,
         })
     }
@@ -75,11 +81,13 @@ impl fmt::Display for Topic {
             Topic::SegmentAck(c) => write!(f, "camera/{c}/segment-ack"),
             Topic::Config(c) => write!(f, "camera/{c}/config"),
             Topic::Control(c) => write!(f, "camera/{c}/control"),
+            Topic::CameraHealth(c) => write!(f, "camera/{c}/health"),
             Topic::Detections(c) => write!(f, "detections/{c}"),
             Topic::Incident(id) => write!(f, "incident/{id}"),
             Topic::IncidentCommand(id) => write!(f, "incident/{id}/command"),
             Topic::Alert => f.write_str("alert"),
             Topic::AnalyzerStatus => f.write_str("analyzer/status"),
+            Topic::AnalyzerHealth => f.write_str("analyzer/health"),
         }
     }
 }
@@ -110,6 +118,8 @@ mod tests {
             Topic::IncidentCommand(incident()),
             Topic::Alert,
             Topic::AnalyzerStatus,
+            Topic::CameraHealth(c()),
+            Topic::AnalyzerHealth,
         ];
         for topic in topics {
             assert_eq!(Topic::parse(&site, &topic.name(&site)), Some(topic.clone()), "{topic}");

@@ -7,8 +7,9 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::drill::DrillOrder;
 use crate::geometry::Rect;
-use crate::ids::SegmentId;
+use crate::ids::{CameraId, SegmentId};
 use crate::time::Micros;
 
 /// The MQTT 5 user property that carries a binary payload's metadata.
@@ -401,8 +402,9 @@ pub enum ControlAction {
     Keyframe,
     /// Send one picture now.
     Snapshot,
-    /// Put a synthetic animal into the picture.
-    Drill,
+    /// Put a synthetic animal into the frames that go out; their header says `drill`, and its first motion box is
+    /// the synthetic animal's.
+    Drill(DrillOrder),
 }
 
 /// One detection as it is sent on `detections/{c}`.
@@ -461,8 +463,24 @@ pub struct AnalyzerStatus {
     /// When a drill last went through.
     #[serde(default)]
     pub last_drill: Option<Micros>,
+    /// How the last drill ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillStatus>,
 }
 form!(AnalyzerStatus, "analyzer status");
+
+/// How a drill ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DrillStatus {
+    /// When it began.
+    pub at: Micros,
+    /// On which camera.
+    pub camera: CameraId,
+    /// From the capture of the frame that decided it to the delivery of its alert, µs; `None`: it did not arrive.
+    pub latency_us: Option<i64>,
+    /// `arrived`, or why not.
+    pub result: String,
+}
 
 /// On `incident/{id}/command`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,9 @@
 use std::fmt::Debug;
 use std::path::PathBuf;
 
+use base::drill::DrillOrder;
 use base::geometry::{Point, Rect};
+use base::health::{Health, HealthState};
 use base::ids::{CameraId, IncidentId, SegmentId, SiteId, SpeciesId, ZoneId};
 use base::incident::{
     Alert, AlertType, Incident, IncidentState, NextCamera, Reason, Rule, Sighting, Signed, Tier, Whereabouts,
@@ -16,9 +18,9 @@ use base::incident::{
 use base::segment::{SegmentMeta, sha256_hex};
 use base::time::Micros;
 use base::wire::{
-    AnalyzerStatus, CameraConfig, CameraStatus, Control, ControlAction, DetectionMessage, Detections, Form,
-    FrameCounts, FrameHeader, Gap, IncidentAction, IncidentCommand, Light, MAX_CHUNK_BYTES, SegmentAck, SegmentHeader,
-    SourceState, SpoolStatus, VERSION,
+    AnalyzerStatus, CameraConfig, CameraStatus, Control, ControlAction, DetectionMessage, Detections, DrillStatus,
+    Form, FrameCounts, FrameHeader, Gap, IncidentAction, IncidentCommand, Light, MAX_CHUNK_BYTES, SegmentAck,
+    SegmentHeader, SourceState, SpoolStatus, VERSION,
 };
 use proptest::prelude::*;
 
@@ -104,6 +106,7 @@ fn incident() -> Incident {
         resolved: None,
         notes: vec![Signed { by: "Kim".into(), at: T.plus_us(1_000_000), text: "net team on its way".into() }],
         drill: false,
+        late_by_us: None,
     }
 }
 
@@ -139,6 +142,15 @@ fn what_is_on_the_wire_has_not_changed() {
     );
     golden("control-boost.json", &Control { v: VERSION, expires_at: T, action: ControlAction::Boost { fps: 10.0 } });
     golden("control-snapshot.json", &Control { v: VERSION, expires_at: T, action: ControlAction::Snapshot });
+    let order = DrillOrder {
+        id: "d1".into(),
+        seconds: 8.0,
+        from: Point { x: 0.75, y: 0.75 },
+        to: Point { x: 0.25, y: 0.75 },
+        height: 0.25,
+        sprite: "iVBORw0KGgo=".into(),
+    };
+    golden("control-drill.json", &Control { v: VERSION, expires_at: T, action: ControlAction::Drill(order) });
     golden(
         "detections.json",
         &Detections {
@@ -153,6 +165,7 @@ fn what_is_on_the_wire_has_not_changed() {
         },
     );
     golden("incident.json", &incident());
+    golden("incident-late.json", &Incident { late_by_us: Some(95_000_000), ..incident() });
     golden(
         "alert.json",
         &Alert {
@@ -162,6 +175,17 @@ fn what_is_on_the_wire_has_not_changed() {
             latency_us: 250_000,
             before: None,
             after: incident(),
+        },
+    );
+    golden(
+        "camera-health.json",
+        &Health {
+            v: VERSION,
+            camera: Some(camera("gate-3")),
+            state: HealthState::Moved,
+            since: T,
+            at: T,
+            detail: "the view matches its reference in 1 of 40 places".into(),
         },
     );
     golden(
@@ -185,7 +209,13 @@ fn what_is_on_the_wire_has_not_changed() {
             frames_superseded: 3,
             messages_rejected: 0,
             upload_backlog: 12,
-            last_drill: None,
+            last_drill: Some(T),
+            drill: Some(DrillStatus {
+                at: T,
+                camera: camera("gate-3"),
+                latency_us: Some(310_000),
+                result: "arrived".into(),
+            }),
         },
     );
 }

@@ -1,5 +1,6 @@
 //! Pure: what the analyzer and the operator ask of an agent, checked.
 
+use base::drill::DrillOrder;
 use base::time::Micros;
 use base::wire::{CameraConfig, Control, ControlAction};
 
@@ -17,6 +18,15 @@ pub enum Order {
     },
     /// One frame now.
     Snapshot,
+    /// A synthetic animal in the frames, beginning before then; `fps` frames a second meanwhile.
+    Drill {
+        /// What walks, and where.
+        order: DrillOrder,
+        /// Frames a second.
+        fps: f64,
+        /// Capture time.
+        until: Micros,
+    },
     /// Other settings.
     Settings(Settings),
 }
@@ -41,20 +51,33 @@ pub const JPEG_QUALITY: std::ops::RangeInclusive<u8> = 10..=100;
 /// Sizes of analysis frames that can be asked for, pixels on the longest side.
 pub const MAX_SIDE_PX: std::ops::RangeInclusive<u32> = 160..=1920;
 
-/// What an agent that is asked for a drill answers.
-pub const NO_DRILL: &str = "drill refused: this agent cannot put a synthetic animal into its pictures";
+/// Frames a second while a drill runs.
+const DRILL_FPS: f64 = 10.0;
 
 /// What is to be done about a control message at `now`: an order, or why not.
 pub fn order(control: &Control, now: Micros) -> Result<Order, String> {
     if control.expires_at <= now {
         return Err(format!("control refused: it expired at {}", control.expires_at));
     }
-    match control.action {
-        ControlAction::Boost { fps } if FPS.contains(&fps) => Ok(Order::Boost { fps, until: control.expires_at }),
-        ControlAction::Boost { fps } => Err(format!("boost refused: {}", outside("fps", fps, FPS))),
+    match &control.action {
+        ControlAction::Boost { fps } if FPS.contains(fps) => Ok(Order::Boost { fps: *fps, until: control.expires_at }),
+        ControlAction::Boost { fps } => Err(format!("boost refused: {}", outside("fps", *fps, FPS))),
         // No protocol that FFmpeg speaks lets us ask the camera for a key frame; the next picture we can send.
         ControlAction::Keyframe | ControlAction::Snapshot => Ok(Order::Snapshot),
-        ControlAction::Drill => Err(NO_DRILL.into()),
+        ControlAction::Drill(order) => {
+            order.check().map_err(|why| format!("drill refused: {why}"))?;
+            Ok(Order::Drill { order: order.clone(), fps: DRILL_FPS, until: control.expires_at })
+        }
+    }
+}
+
+/// What is asked for, for the log.
+pub fn name(action: &ControlAction) -> String {
+    match action {
+        ControlAction::Boost { fps } => format!("boost to {fps} frames a second"),
+        ControlAction::Keyframe => "keyframe".into(),
+        ControlAction::Snapshot => "snapshot".into(),
+        ControlAction::Drill(order) => format!("drill {}, {} s", order.id, order.seconds),
     }
 }
 
@@ -118,11 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn a_boost_beyond_reason_and_a_drill_are_refused_with_a_reason() {
+    fn a_boost_beyond_reason_and_a_drill_without_an_animal_are_refused_with_a_reason() {
         for fps in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
             assert!(order(&control(ControlAction::Boost { fps }), Micros(0)).is_err(), "{fps}");
         }
-        assert_eq!(order(&control(ControlAction::Drill), Micros(0)), Err(NO_DRILL.into()));
+        let empty = ControlAction::Drill(DrillOrder { seconds: 8.0, height: 0.3, ..DrillOrder::default() });
+        let why = order(&control(empty), Micros(0)).unwrap_err();
+        assert!(why.starts_with("drill refused: sprite has 0 bytes"), "{why}");
     }
 
     #[test]

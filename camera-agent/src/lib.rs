@@ -10,7 +10,8 @@
 //! - [`gate`]: where something moves, and which frames go out.
 //! - [`segments`]: pure: footage with its capture time, hash and motion; [`spool`]: kept on disk.
 //! - [`publish`]: two MQTT connections, the newest frame, footage in order until acknowledged.
-//! - [`control`]: pure: what the analyzer asks for; [`status`]: what is said of all this.
+//! - [`control`]: pure: what the analyzer asks for; [`drill`]: a synthetic animal in the frames; [`status`]: what is said
+//!   of all this.
 //! - [`systemd`]: readiness and signs of life.
 //! - [`run`]: wires them up; [`probe`]: looks at a source and says what it is.
 //!
@@ -25,6 +26,7 @@ pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod drill;
 pub mod host;
 pub mod probe;
 pub mod publish;

@@ -7,11 +7,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use base::ids::CameraId;
 use base::input::toml_fault;
 use serde::Deserialize;
 use tables::StoreConfig;
 
 use crate::judge::{self, Calibration};
+use crate::{catchup, drill, health};
 
 pub mod alert;
 
@@ -87,6 +89,9 @@ struct File {
     judge: JudgeSection,
     archive: ArchiveConfig,
     lake: LakeConfig,
+    health: HealthConfig,
+    catch_up: CatchUpConfig,
+    drill: DrillConfig,
     children: ChildrenConfig,
     alert: alert::AlertSection,
 }
@@ -154,6 +159,181 @@ pub struct LakeConfig {
 impl Default for LakeConfig {
     fn default() -> Self {
         Self { commit_every_s: 10 }
+    }
+}
+
+/// `[drill]`: whether an alarm would arrive.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DrillConfig {
+    /// A drill every so many hours.
+    pub every_h: Option<f64>,
+    /// A drill a day at this time of the site, `HH:MM`.
+    pub at: Option<String>,
+    /// On these cameras in turn; all of the site where none is named.
+    pub cameras: Vec<CameraId>,
+    /// A PNG with transparency; a packaged photograph where none is named.
+    pub sprite: Option<PathBuf>,
+    /// Whether the animal in `sprite` faces right.
+    pub sprite_faces_right: bool,
+    /// How long it walks.
+    pub seconds: f64,
+    /// Its height, a share of the picture's.
+    pub height: f32,
+    /// So soon after its begin its alert must be delivered.
+    pub deadline_s: f64,
+    /// Who puts the animal into the picture.
+    pub inject: drill::Where,
+}
+
+impl Default for DrillConfig {
+    fn default() -> Self {
+        Self {
+            every_h: None,
+            at: None,
+            cameras: Vec::new(),
+            sprite: None,
+            sprite_faces_right: true,
+            seconds: 10.0,
+            height: 0.3,
+            deadline_s: 20.0,
+            inject: drill::Where::Agent,
+        }
+    }
+}
+
+impl DrillConfig {
+    /// What the thread that holds them needs.
+    pub fn params(&self) -> drill::Params {
+        let us = |seconds: f64| (seconds * 1e6) as i64;
+        drill::Params {
+            every_us: self.every_h.map(|hours| us(hours * 3600.0)),
+            at: self.at.as_deref().and_then(clock),
+            cameras: self.cameras.clone(),
+            seconds: self.seconds,
+            height: self.height,
+            deadline_us: us(self.deadline_s),
+            place: self.inject,
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if let Some(at) = self.at.as_deref().filter(|at| clock(at).is_none()) {
+            return Err(format!("`drill.at` is '{at}'; write a time of day such as 03:00"));
+        }
+        if self.every_h.is_some_and(|hours| !(0.01..=8760.0).contains(&hours)) {
+            return Err("`drill.every_h` must be between 0.01 and 8760".into());
+        }
+        if !(1.0..=base::drill::MAX_SECONDS).contains(&self.seconds) || !(0.02..=1.0).contains(&self.height) {
+            return Err("`drill.seconds` must be between 1 and 60, `drill.height` between 0.02 and 1".into());
+        }
+        if !(1.0..=600.0).contains(&self.deadline_s) {
+            return Err(format!("`drill.deadline_s` is {}; it must be between 1 and 600", self.deadline_s));
+        }
+        Ok(())
+    }
+}
+
+/// `HH:MM`.
+fn clock(text: &str) -> Option<(u8, u8)> {
+    let (hour, minute) = text.split_once(':')?;
+    let (hour, minute) = (hour.parse().ok()?, minute.parse().ok()?);
+    (hour < 24 && minute < 60).then_some((hour, minute))
+}
+
+/// `[catch_up]`: which footage is judged after the event.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatchUpConfig {
+    /// Footage that is stored so many seconds after its end is late.
+    pub late_after_s: f64,
+    /// Footage that is older is not judged any more, hours.
+    pub max_age_h: f64,
+}
+
+impl Default for CatchUpConfig {
+    fn default() -> Self {
+        Self { late_after_s: 30.0, max_age_h: 24.0 }
+    }
+}
+
+impl CatchUpConfig {
+    /// What the worker needs.
+    pub fn params(&self) -> catchup::Params {
+        let us = |seconds: f64| (seconds * 1e6) as i64;
+        catchup::Params {
+            late_after_us: us(self.late_after_s),
+            max_age_us: us(self.max_age_h * 3600.0),
+            ..catchup::Params::default()
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !(1.0..=86_400.0).contains(&self.late_after_s) || !(0.1..=8760.0).contains(&self.max_age_h) {
+            return Err(
+                "`catch_up.late_after_s` must be between 1 and 86400, `catch_up.max_age_h` between 0.1 and 8760".into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// `[health]`: when something counts as wrong with a camera.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthConfig {
+    /// Seconds without a word of the agent, or without a picture from its source.
+    pub offline_after_s: f64,
+    /// Seconds of darkness.
+    pub black_after_s: f64,
+    /// Seconds without detail.
+    pub covered_after_s: f64,
+    /// Seconds of the same picture.
+    pub frozen_after_s: f64,
+    /// Seconds of another view.
+    pub moved_after_s: f64,
+}
+
+impl Default for HealthConfig {
+    fn default() -> Self {
+        let default = health::Params::default();
+        let seconds = |us: i64| us as f64 / 1e6;
+        Self {
+            offline_after_s: seconds(default.offline_after_us),
+            black_after_s: seconds(default.black_after_us),
+            covered_after_s: seconds(default.covered_after_us),
+            frozen_after_s: seconds(default.frozen_after_us),
+            moved_after_s: seconds(default.moved_after_us),
+        }
+    }
+}
+
+impl HealthConfig {
+    /// What the watch needs.
+    pub fn params(&self) -> health::Params {
+        let us = |seconds: f64| (seconds * 1e6) as i64;
+        health::Params {
+            offline_after_us: us(self.offline_after_s),
+            black_after_us: us(self.black_after_s),
+            covered_after_us: us(self.covered_after_s),
+            frozen_after_us: us(self.frozen_after_s),
+            moved_after_us: us(self.moved_after_s),
+            ..health::Params::default()
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let keys = [
+            ("offline_after_s", self.offline_after_s),
+            ("black_after_s", self.black_after_s),
+            ("covered_after_s", self.covered_after_s),
+            ("frozen_after_s", self.frozen_after_s),
+            ("moved_after_s", self.moved_after_s),
+        ];
+        match keys.into_iter().find(|(_, seconds)| !(1.0..=86_400.0).contains(seconds)) {
+            Some((key, seconds)) => Err(format!("`health.{key}` is {seconds}; it must be between 1 and 86400")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -241,6 +421,12 @@ pub struct Config {
     pub archive: ArchiveConfig,
     /// How often tables are written.
     pub lake: LakeConfig,
+    /// When something is wrong with a camera.
+    pub health: HealthConfig,
+    /// Which footage is judged after the event.
+    pub catch_up: CatchUpConfig,
+    /// Whether an alarm would arrive.
+    pub drill: DrillConfig,
     /// Ports of children.
     pub children: ChildrenConfig,
     /// Who is told of what.
@@ -285,6 +471,9 @@ impl Config {
             judge: judge::Params { calibration, ..judge_params(&file.judge) },
             archive: file.archive,
             lake: file.lake,
+            health: file.health,
+            catch_up: file.catch_up,
+            drill: DrillConfig { sprite: beside(file.drill.sprite), ..file.drill },
             children,
             alerts: path.map(|path| alert::Alerts::of(file.alert, text, path)).transpose()?.unwrap_or_default(),
         };
@@ -315,6 +504,9 @@ impl Config {
                 self.lake.commit_every_s
             ));
         }
+        self.health.check()?;
+        self.catch_up.check()?;
+        self.drill.check()?;
         if self.children.mqtt_port == 0 || self.children.s3_port == 0 {
             return Err(
                 "`children.mqtt_port` and `children.s3_port` must be between 1 and 65535: agents must know them".into(),
@@ -394,6 +586,8 @@ mod tests {
         assert!(fault("site='s'\ndata_dir='d'\n[judge]\nmiss_rate=2.0\n").contains("`judge.miss_rate` is 2"));
         let missing = fault("site='s'\ndata_dir='d'\n[judge]\ncalibration='/nowhere/c.toml'\n");
         assert!(missing.contains("/nowhere/c.toml") && missing.contains("`judge.calibration`"), "{missing}");
+        assert!(fault("site='s'\ndata_dir='d'\n[drill]\nat='25:00'\n").contains("`drill.at` is '25:00'"));
+        assert!(fault("site='s'\ndata_dir='d'\n[health]\nfrozen_after_s=0\n").contains("`health.frozen_after_s` is 0"));
     }
 
     #[test]

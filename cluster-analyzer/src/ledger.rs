@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base::ids::IncidentId;
 use base::incident::{Alert, Incident};
+use base::time::Micros;
 use bytes::Bytes;
 use rusqlite::{Connection, Result, TransactionBehavior};
 
@@ -90,6 +91,14 @@ impl Ledger {
         store::get(&self.db, id)
     }
 
+    /// Incidents that were opened since then, resolved or not, newest first.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn opened_since(&self, since: Micros) -> Result<Vec<Incident>> {
+        store::list(&self.db, None, Some(since), 1000)
+    }
+
     /// Incidents that are not resolved.
     ///
     /// # Errors
@@ -104,7 +113,6 @@ mod tests {
     use base::geometry::Rect;
     use base::ids::{CameraId, SiteId};
     use base::incident::{AlertType, IncidentState, Tier};
-    use base::time::Micros;
     use base::wire::VERSION;
 
     use super::*;
@@ -134,6 +142,7 @@ mod tests {
             resolved: None,
             notes: vec![],
             drill: false,
+            late_by_us: None,
         }
     }
 

@@ -15,6 +15,8 @@
 //!   [`pipeline`]: track, judge and incident as one, for live work and for [`replay`].
 //! - [`alert`]: the outbox; [`ledger`]: where incidents and alerts are written together; [`live`]: the thread
 //!   that owns them.
+//! - [`catchup`]: footage that arrives late is judged behind live work; [`health`]: whether cameras see;
+//!   [`drill`]: whether an alarm would arrive.
 //! - [`archive`], [`upload`], [`lake`]: footage and rows.
 //! - [`footage`]: footage as people ask for it: timelines, videos, exports.
 //! - [`site`]: the site file as people change it while the service runs.
@@ -32,12 +34,15 @@
 
 pub mod alert;
 pub mod archive;
+pub mod catchup;
 pub mod children;
 pub mod config;
 pub mod detect;
+pub mod drill;
 pub mod enroll;
 pub mod evaluate;
 pub mod footage;
+pub mod health;
 pub mod http;
 pub mod hub;
 pub mod incident;

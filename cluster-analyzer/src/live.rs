@@ -17,6 +17,7 @@ use base::wire::{IncidentCommand, VERSION};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::alert::Queued;
+use crate::catchup::Found;
 use crate::detect::desk::Desk;
 use crate::detect::worker::Done;
 use crate::http::Commanded;
@@ -31,6 +32,12 @@ use crate::pipeline::{Detected, Output, Pipeline};
 use crate::upload::UploadHandle;
 use crate::view::View;
 
+mod drilled;
+mod late;
+
+pub use drilled::DrillLane;
+pub use late::LateBook;
+
 /// What comes in.
 #[derive(Debug)]
 pub enum Input {
@@ -40,6 +47,8 @@ pub enum Input {
     Commanded(Commanded),
     /// Another site file; who waits until it is in use.
     Site(Arc<Site>, oneshot::Sender<()>),
+    /// What was found in footage that arrived late.
+    Late(Box<Found>),
 }
 
 /// Where things go. Nothing here makes the thread wait: an alarm must not stand behind a table.
@@ -81,6 +90,10 @@ pub struct Live {
     pub out: Outputs,
     /// Waits with a limit, so that time goes on without pictures.
     pub runtime: tokio::runtime::Handle,
+    /// What late footage has found since the start.
+    pub late: LateBook,
+    /// Judges synthetic animals.
+    pub drills: DrillLane,
 }
 
 /// After so long without a picture of any camera, time is taken to go on.
@@ -104,6 +117,7 @@ impl Live {
                     newest = Some((done.job.header.captured_at, self.clock.now()));
                     self.seen(*done);
                 }
+                Ok(Some(Input::Late(found))) => self.late(*found),
                 Ok(Some(Input::Commanded(commanded))) => {
                     let outcome = self.command(&commanded.id, &commanded.command);
                     if let Err(error) = &outcome {
@@ -131,14 +145,16 @@ impl Live {
         self.tell(output, Vec::new(), t);
     }
 
-    fn seen(&mut self, Done { job, detections }: Done) {
+    fn seen(&mut self, done: Done) {
+        let Done { job, detections } = self.drilled(done);
         let header = &job.header;
+        // What is synthetic has been taken out: the rest is as real as in any picture.
         let picture = Detected {
             camera: &job.camera,
             t: header.captured_at,
             light: header.light,
-            motion: &header.motion,
-            drill: header.drill,
+            motion: header.motion.get(usize::from(header.drill)..).unwrap_or_default(),
+            drill: false,
             detections: &detections,
         };
         let mut output = self.pipeline.take(&picture);

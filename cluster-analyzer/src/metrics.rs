@@ -148,6 +148,23 @@ pub struct Metrics {
     /// Rows given up because a table could not be written for too long.
     pub table_rows_lost: Counter,
 
+    /// Segments that came late and wait to be judged.
+    pub catch_up_waiting: Gauge,
+    /// Segments that came late and were judged.
+    pub catch_up_segments: Counter,
+    /// Pictures of late footage that the detector has looked at.
+    pub catch_up_frames: Counter,
+
+    /// Drills that ended, by how.
+    pub drills: Family<Reason, Counter>,
+    /// From the capture of the deciding frame to the delivery of the alert, seconds; of drills.
+    pub drill_capture_to_alert_seconds: Histogram,
+
+    /// 1 while a camera is well (see `base::health`), by camera.
+    pub camera_healthy: Family<OfCamera, Gauge>,
+    /// Changes of health, by the state that it changed to.
+    pub health_changes: Family<Reason, Counter>,
+
     /// Times a child process was started again.
     pub child_restarts: Family<Reason, Counter>,
 }
@@ -205,10 +222,18 @@ impl Metrics {
             table_commits: Counter::default(),
             table_retries: Counter::default(),
             table_rows_lost: Counter::default(),
+            catch_up_waiting: Gauge::default(),
+            catch_up_segments: Counter::default(),
+            catch_up_frames: Counter::default(),
+            drills: Family::default(),
+            drill_capture_to_alert_seconds: latency(),
+            camera_healthy: Family::default(),
+            health_changes: Family::default(),
             child_restarts: Family::default(),
         };
         metrics.register_live();
         metrics.register_storage();
+        metrics.register_health();
         Arc::new(metrics)
     }
 
@@ -277,6 +302,21 @@ impl Metrics {
         r.register("table_retries", "Commits that failed and are made again", self.table_retries.clone());
         r.register("table_rows_lost", "Rows given up", self.table_rows_lost.clone());
         r.register("child_restarts", "Child processes started again, by child", self.child_restarts.clone());
+    }
+
+    fn register_health(&mut self) {
+        let r = &mut self.registry;
+        r.register("catch_up_waiting", "Late segments that wait to be judged", self.catch_up_waiting.clone());
+        r.register("catch_up_segments", "Late segments that were judged", self.catch_up_segments.clone());
+        r.register("catch_up_frames", "Late pictures looked at", self.catch_up_frames.clone());
+        r.register("drills", "Drills that ended, by how", self.drills.clone());
+        r.register(
+            "drill_capture_to_alert_seconds",
+            "From capture to delivery of the alert, of drills",
+            self.drill_capture_to_alert_seconds.clone(),
+        );
+        r.register("camera_healthy", "1 while a camera is well, by camera", self.camera_healthy.clone());
+        r.register("health_changes", "Changes of health, by the state changed to", self.health_changes.clone());
     }
 
     /// Counts a refused message.

@@ -22,6 +22,9 @@ use crate::incident::evidence::{Frame, Kept};
 use crate::incident::{self, Book, Boost, Change, IdSource, Sight, Watched};
 use crate::judge;
 
+/// Makes a pipeline that has seen nothing, with random ids: for late footage and drills, apart from live work.
+pub type Fresh = dyn Fn() -> Pipeline + Send + Sync;
+
 /// What was detected in one picture.
 #[derive(Debug)]
 pub struct Detected<'a> {

@@ -13,11 +13,12 @@ use base::site::{Site, SiteError};
 use base::stop::{self, Stop};
 use base::time::{Clock, SystemClock};
 use base::topic::Topic;
-use base::wire::{AnalyzerStatus, Form as _, VERSION};
+use base::wire::{AnalyzerStatus, DrillStatus, Form as _, VERSION};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::archive::{self, ArchiveError};
+use crate::catchup::worker::Seen;
 use crate::children::{self, ChildError, Mosquitto, Weed};
 use crate::config::{BrokerUrl, Config, ConfigError};
 use crate::detect::Detector;
@@ -25,6 +26,7 @@ use crate::detect::desk::Desk;
 use crate::detect::onnx::OnnxDetector;
 use crate::detect::worker::{Open, Worker};
 use crate::footage::Shelf;
+use crate::health;
 use crate::http;
 use crate::hub::Hub;
 use crate::incident::IdSource;
@@ -33,15 +35,18 @@ use crate::ingest::mqtt::{self, Connection, Link, Purpose};
 use crate::judge::store::Views;
 use crate::lake::{self, LakeError};
 use crate::ledger::Ledger;
-use crate::live::{Input, Live, Outputs, Retained};
+use crate::live::{DrillLane, Input, LateBook, Live, Outputs, Retained};
 use crate::metrics::Metrics;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Fresh, Pipeline};
 use crate::site::desk::Desk as SiteDesk;
 use crate::upload::{self, UploadError};
 use crate::view::View;
 
 mod alerts;
+mod catching_up;
+mod drilling;
 mod tasks;
+mod watching;
 
 /// Why the service cannot start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -220,18 +225,26 @@ impl Parts {
             upload,
             view: Arc::clone(&view),
         };
-        let live = self.live(ledger, Arc::clone(&card), Arc::clone(&desk), out)?;
+        let fresh = self.fresh(&card);
+        let live = self.live(ledger, Arc::clone(&card), Arc::clone(&desk), out, &fresh)?;
         let (inputs, inputs_in) = mpsc::channel(64);
         let live_thread = thread("incidents", move || live.run(inputs_in))?;
-        let workers = self.detectors(&desk, first, &inputs)?;
+        let (told, watch, health_thread) = self.watch()?;
+        let (no_catch_up, catch_up_end) = stop::pair();
+        let (seen, catch_up_thread) = self.catch_up(&desk, &fresh, &inputs, catch_up_end)?;
+        let workers = self.detectors(&desk, first, &inputs, &watch, &seen)?;
+        drop(seen);
 
         let (new_sites, new_sites_in) = mpsc::channel(4);
         let site_desk = Arc::new(SiteDesk::new(&self.config.site, &data_dir, Arc::clone(&self.site), new_sites));
         let (messages, messages_in) = mpsc::channel(256);
         let (chunks, chunks_in) = mpsc::channel(16);
         let link = urgent.1.clone();
+        let (commands, commands_in) = mpsc::channel(64);
+        let (drills, drill_thread) = self.drills(&view, &link, &commands, &watch)?;
+        let taker = self.taker(&view, &desk, (&hub, &site_desk), &watch, &drills);
         let takers = [
-            tokio::spawn(tasks::take_urgent(messages_in, self.taker(&view, &desk, &hub, &site_desk), inputs.clone())),
+            tokio::spawn(tasks::take_urgent(messages_in, taker, inputs.clone())),
             tokio::spawn(tasks::take_footage(chunks_in, footage)),
         ];
         let connections = [
@@ -246,9 +259,9 @@ impl Parts {
             self.home_assistant(&link, &retained, &reports_end)?,
             self.clear_resolved(&link, &retained, &reports_end)?,
             tokio::spawn(tasks::tell_incidents(link.clone(), retained, reports_end.clone())),
-            tokio::spawn(tasks::tell_status(link, self.status(&card.name, &site_desk), reports_end)),
+            tokio::spawn(watching::tell_health(link.clone(), Arc::clone(&told), reports_end.clone())),
+            tokio::spawn(tasks::tell_status(link, self.status(&card.name, &site_desk, &drills), reports_end)),
         ];
-        let (commands, commands_in) = mpsc::channel(64);
         let forward = tokio::spawn(tasks::forward_commands(commands_in, inputs.clone()));
         let swap = tokio::spawn(tasks::swap_sites(new_sites_in, Arc::clone(&view), inputs));
         let footage = Arc::new(Shelf::new(site_id.clone(), &data_dir, &children.store));
@@ -262,6 +275,9 @@ impl Parts {
             model: card.name.as_str().into(),
             clock: self.clock(),
             hub,
+            told,
+            health: watch,
+            drills,
             site: site_desk,
             data_dir,
             stop: intake.clone(),
@@ -272,12 +288,15 @@ impl Parts {
         stop.asked().await;
         no_intake.stop();
         join_all(takers, "taking messages in").await;
+        no_catch_up.stop();
         desk.close();
+        join_threads(vec![catch_up_thread], "late footage").await;
         join_threads(workers, "the detector").await;
         join(page_task, "the page").await;
+        join_threads(vec![drill_thread], "drills").await;
         join(forward, "commands").await;
         join(swap, "new sites").await;
-        join_threads(vec![live_thread, archive_thread], "incidents and footage").await;
+        join_threads(vec![live_thread, archive_thread, health_thread], "incidents, footage and health").await;
         join_all(tellers, "telling agents").await;
         no_storage.stop();
         join(upload_task, "the upload").await;
@@ -321,15 +340,19 @@ impl Parts {
         card: Arc<vision::ModelCard>,
         desk: Arc<Desk>,
         out: Outputs,
+        fresh: &Arc<Fresh>,
     ) -> Result<Live, RunError> {
         let open = ledger.unresolved().map_err(|e| self.state_db_error(e))?;
         open.iter().for_each(|incident| out.retained.put(incident.clone()));
         let mut pipeline = Pipeline::new(Arc::clone(&self.site), card, self.config.judge.clone(), IdSource::Random);
-        pipeline.load(open);
+        // No real animal is the continuation of a synthetic one.
+        pipeline.load(open.into_iter().filter(|incident| !incident.drill).collect());
         let views = Views::open(&self.state_db()).map_err(|e| self.state_db_error(e))?;
         pipeline.remember(views.load().map_err(|e| self.state_db_error(e))?);
         let runtime = tokio::runtime::Handle::current();
-        Ok(Live { pipeline, views, ledger, desk, metrics: self.metrics(), clock: self.clock(), out, runtime })
+        let (metrics, clock) = (self.metrics(), self.clock());
+        let (late, drills) = (LateBook::default(), DrillLane::new(Arc::clone(fresh)));
+        Ok(Live { pipeline, views, ledger, desk, metrics, clock, out, runtime, late, drills })
     }
 
     /// The detector's threads; the first one takes the network that was opened to check the model.
@@ -338,6 +361,8 @@ impl Parts {
         desk: &Arc<Desk>,
         first: OnnxDetector,
         inputs: &mpsc::Sender<Input>,
+        watch: &health::Handle,
+        seen: &std::sync::mpsc::Sender<Seen>,
     ) -> Result<Vec<JoinHandle<()>>, RunError> {
         let (model, detect) = (self.config.model.clone(), self.config.detect.clone());
         let open: Arc<Open> = Arc::new(move || {
@@ -351,32 +376,48 @@ impl Parts {
                 open: Arc::clone(&open),
                 metrics: self.metrics(),
                 clock: self.clock(),
+                shown: watching::shown(watch.clone()),
             };
-            let (mine, inputs) = (first.take(), inputs.clone());
+            let (mine, inputs, seen) = (first.take(), inputs.clone(), seen.clone());
             thread(&format!("detect-{number}"), move || {
                 let detector = match mine {
                     Some(first) => Some(first as Box<dyn Detector>),
                     None => worker.open_first(),
                 };
-                worker.run(detector, |done| inputs.blocking_send(Input::Seen(Box::new(done))).is_ok());
+                worker.run(detector, |done| tasks::pass_on(done, &inputs, &seen));
             })
         };
         (0..self.config.detect.sessions).map(start).collect()
     }
 
-    fn taker(&self, view: &Arc<View>, desk: &Arc<Desk>, hub: &Arc<Hub>, site: &SiteDesk) -> tasks::Taker {
+    fn taker(
+        &self,
+        view: &Arc<View>,
+        desk: &Arc<Desk>,
+        (hub, site): (&Arc<Hub>, &SiteDesk),
+        watch: &health::Handle,
+        drills: &http::Drills,
+    ) -> tasks::Taker {
         tasks::Taker {
             site: site.watch(),
             hub: Arc::clone(hub),
             view: Arc::clone(view),
             desk: Arc::clone(desk),
+            watch: watch.clone(),
+            injector: Arc::clone(&drills.injector),
             metrics: self.metrics(),
             clock: self.clock(),
         }
     }
 
-    fn status(&self, model: &str, site: &SiteDesk) -> impl Fn() -> AnalyzerStatus + Send + 'static + use<> {
+    fn status(
+        &self,
+        model: &str,
+        site: &SiteDesk,
+        drills: &http::Drills,
+    ) -> impl Fn() -> AnalyzerStatus + Send + 'static + use<> {
         let (metrics, clock, model) = (self.metrics(), self.clock(), model.to_owned());
+        let reports = Arc::clone(&drills.reports);
         let site = site.watch();
         let cameras = move || site.borrow().cameras.iter().map(|c| c.id.to_string()).collect::<Vec<_>>();
         move || AnalyzerStatus {
@@ -389,7 +430,8 @@ impl Parts {
             frames_superseded: metrics.superseded_total(&cameras()),
             messages_rejected: metrics.rejected_total(&Rejection::REASONS),
             upload_backlog: metrics.upload_backlog.get().max(0) as u64,
-            last_drill: None,
+            last_drill: reports.last().map(|report| report.at),
+            drill: reports.last().map(DrillStatus::from),
         }
     }
 }
@@ -407,6 +449,7 @@ fn urgent_purpose() -> Purpose {
         messages_rejected: 0,
         upload_backlog: 0,
         last_drill: None,
+        drill: None,
     };
     Purpose {
         name: "urgent",

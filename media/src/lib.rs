@@ -14,6 +14,7 @@
 //! - `cut`, `timing`, `nal`: pure: where a segment ends, times put right, parameter sets
 //! - `encode`, `encoding`: H.264 for what is not yet; `mux`: packets into one MP4 in memory
 //! - `assembly`, `segment`: the segmenter that joins those; `reader`: segments back into pictures
+//! - `cutout`: pure: a cut-out laid into a picture
 //! - `clip`: whole MP4 files, for rendered scenes
 //! - `join`: segments as one video, byte by byte
 //! - `raw`: all `unsafe` of the crate
@@ -26,6 +27,7 @@
 mod assembly;
 mod clip;
 mod cut;
+mod cutout;
 mod decode;
 mod encode;
 mod encoding;
@@ -48,6 +50,7 @@ mod url;
 mod watchdog;
 
 pub use clip::{ClipOptions, ClipWriter};
+pub use cutout::CutOut;
 pub use decode::{Decoder, Frame};
 pub use error::{FfmpegError, MediaError};
 pub use info::SourceInfo;

@@ -388,6 +388,7 @@ mod tests {
             resolved: Some(Signed { by: "keeper".into(), at: AT, text: String::new() }),
             notes: vec![],
             drill: false,
+            late_by_us: None,
         };
         let text = shown(incidents(&[incident]));
         assert!(text.contains("gate-3,plaza-1 |") && text.contains("| 2023 |") && text.contains("keeper"), "{text}");

@@ -93,7 +93,7 @@ impl Urgent {
         let answer = match Topic::parse(&self.site, topic) {
             Some(Topic::Control(_)) => match Control::from_json(payload) {
                 Ok(control) => control::order(&control, self.clock.now()).map(|order| {
-                    tracing::info!("control: {:?}", control.action);
+                    tracing::info!("control: {}", control::name(&control.action));
                     self.give(order);
                     None
                 }),

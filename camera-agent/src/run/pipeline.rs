@@ -9,16 +9,16 @@ use base::input::chain;
 use base::time::{Micros, SystemClock};
 use base::wire::{FrameHeader, SourceState, VERSION};
 use bytes::Bytes;
-use media::{Frame, JpegEncoder, Segment, SourceInfo};
+use gate::{Brightness, Detector, FrameGate, GATE_SIDE_PX, Motion, motion};
+use media::{Frame, Jpeg, JpegEncoder, MediaError, Segment, SourceInfo};
 
 use crate::capture::Sink;
 use crate::control::{Order, Settings};
-
+use crate::drill::Drill;
 use crate::publish::mailbox::{FrameOut, Mailbox};
 use crate::segments::{Cut, Footage, MotionTally};
 use crate::spool::worker::Intake;
 use crate::status::{Board, SourceFacts};
-use gate::{Brightness, Detector, FrameGate, GATE_SIDE_PX, Motion, motion};
 
 /// The stages between capture and the two outputs.
 pub struct Pipeline {
@@ -35,6 +35,7 @@ pub struct Pipeline {
     jpegs: JpegEncoder,
     may_wait: bool,
     seq: u64,
+    drill: Option<Drill>,
 }
 
 /// Where a pipeline's values come from and go to.
@@ -58,7 +59,23 @@ impl Pipeline {
         let gate = FrameGate::new(settings.frames.clone());
         let tally = MotionTally::default();
         let jpegs = JpegEncoder::default();
-        Self { camera, settings, gate, detector, tally, orders, mailbox, intake, board, clock, jpegs, may_wait, seq: 0 }
+        let (seq, drill) = (0, None);
+        Self {
+            camera,
+            settings,
+            gate,
+            detector,
+            tally,
+            orders,
+            mailbox,
+            intake,
+            board,
+            clock,
+            jpegs,
+            may_wait,
+            seq,
+            drill,
+        }
     }
 
     fn take_orders(&mut self) {
@@ -66,6 +83,13 @@ impl Pipeline {
             match order {
                 Order::Boost { fps, until } => self.gate.boost(fps, until),
                 Order::Snapshot => self.gate.snapshot(),
+                Order::Drill { order, fps, until } => match Drill::new(order, until) {
+                    Ok(drill) => {
+                        self.gate.boost(fps, until);
+                        self.drill = Some(drill);
+                    }
+                    Err(why) => self.board.say_config(why),
+                },
                 Order::Settings(settings) => {
                     self.gate.set_params(settings.frames.clone());
                     self.settings = settings;
@@ -84,20 +108,35 @@ impl Pipeline {
         })
     }
 
-    fn send(&mut self, frame: &Frame, captured_at: Micros, moved: Motion) {
+    /// The frame as a JPEG, and where a drill's animal is in it. Only a drill needs the picture in BGR.
+    fn encode(&mut self, frame: &Frame, captured_at: Micros) -> Result<(Option<Rect>, Jpeg), MediaError> {
+        let Settings { max_side_px, jpeg_quality, .. } = self.settings;
+        if let Some(drill) = self.drill.as_mut() {
+            let mut picture = frame.bgr(max_side_px);
+            if let Some(place) = drill.paste(&mut picture, captured_at) {
+                let jpeg = self.jpegs.encode_bgr(&picture.bgr, picture.width, picture.height, jpeg_quality)?;
+                return Ok((Some(place), jpeg));
+            }
+            self.drill = None;
+        }
+        Ok((None, self.jpegs.encode(frame, max_side_px, jpeg_quality)?))
+    }
+
+    fn send(&mut self, frame: &Frame, captured_at: Micros, mut moved: Motion) {
         self.seq += 1;
         if !self.mailbox.is_open() {
             return self.board.counters.dropped.add(1);
         }
-        let Settings { max_side_px, jpeg_quality, .. } = self.settings;
-        let jpeg = match self.jpegs.encode(frame, max_side_px, jpeg_quality) {
-            Ok(jpeg) => jpeg,
+        let (place, jpeg) = match self.encode(frame, captured_at) {
+            Ok(encoded) => encoded,
             Err(error) => {
                 tracing::warn!("{}", chain(&error));
                 return self.board.counters.dropped.add(1);
             }
         };
-        let media::Jpeg { width, height, bytes, colour } = jpeg;
+        // The contract: the synthetic animal's box comes first.
+        place.into_iter().for_each(|place| moved.boxes.insert(0, place));
+        let Jpeg { width, height, bytes, colour } = jpeg;
         let light = motion::light_of_colour(colour);
         let header = FrameHeader {
             v: VERSION,
@@ -107,7 +146,7 @@ impl Pipeline {
             height,
             motion: moved.boxes,
             light,
-            drill: false,
+            drill: place.is_some(),
         };
         if self.mailbox.put(FrameOut { header, jpeg: Bytes::from(bytes) }).is_some() {
             self.board.counters.dropped.add(1);

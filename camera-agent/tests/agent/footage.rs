@@ -59,6 +59,7 @@ fn an_analyzer_that_comes_back_gets_everything_at_once() {
         messages_rejected: 0,
         upload_backlog: 0,
         last_drill: None,
+        drill: None,
     };
     peer.say(&Topic::AnalyzerStatus, analyzer(false).to_json(), true);
     let source = clip(dir.path(), "clip.mp4", 4, true);

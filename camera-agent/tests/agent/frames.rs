@@ -1,5 +1,7 @@
 //! Frames arrive at once, with what is known of them; what is asked for is done or refused.
 
+use base::drill::DrillOrder;
+use base::geometry::Point;
 use base::time::{Clock as _, Micros, SystemClock};
 use base::topic::Topic;
 use base::wire::{CameraConfig, Control, ControlAction, FRAME_EXPIRY_S, Form as _, Light};
@@ -8,6 +10,10 @@ use crate::harness::*;
 
 /// CCTV of a street with walkers, 768x576, 10 frames a second, MPEG-4.
 const STREET: &str = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
+
+/// A PNG of 16 x 8 red pixels.
+const RED: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAICAYAAADwdn+XAAAAFUlEQVR4nGP4z8DwnxLMMGrAcDAAAA01/wGXrQmDAAAAAElFTkSuQmCC";
 
 #[test]
 fn frames_of_a_moving_scene_come_at_once_and_say_where_it_moves() {
@@ -63,10 +69,23 @@ fn a_still_scene_sends_few_frames_until_it_is_boosted() {
             .then(|| new[9].header.captured_at.since(new[1].header.captured_at))
             .filter(|us| *us < 2_000_000)
     });
-    say(ControlAction::Drill);
+    say(ControlAction::Drill(DrillOrder::default()));
     let status =
         peer.wait_status("the drill to be refused", |s| s.config.as_deref().is_some_and(|c| c.contains("drill")));
     assert!(status.config.unwrap().starts_with("drill refused:"));
+    // Half of the picture's height, on the spot, for two seconds.
+    let ground = Point { x: 0.5, y: 0.75 };
+    let order = DrillOrder { id: "d".into(), seconds: 2.0, from: ground, to: ground, height: 0.5, sprite: RED.into() };
+    let before = count();
+    say(ControlAction::Drill(order));
+    wait_for("the drill to begin and to end", || {
+        let seen = peer.seen.lock().unwrap();
+        let drilled: Vec<bool> = seen.frames[before..].iter().map(|f| f.header.drill).collect();
+        (drilled.iter().filter(|d| **d).count() >= 5 && drilled.ends_with(&[false])).then_some(())
+    });
+    let seen = peer.seen.lock().unwrap();
+    let drilled = seen.frames[before..].iter().filter(|f| f.header.drill);
+    assert!(drilled.clone().all(|f| (f.header.motion[0].center().y - 0.5).abs() < 0.05));
 }
 
 #[test]

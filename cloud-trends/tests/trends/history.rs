@@ -203,6 +203,7 @@ fn incident(number: u32, opened_s: i64, acknowledged: Option<i64>, resolved_s: i
         resolved: Some(signed("head-keeper", resolved_s)),
         notes: vec![],
         drill,
+        late_by_us: None,
     }
 }
 

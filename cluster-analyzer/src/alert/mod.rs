@@ -7,7 +7,8 @@
 //! - [`rules`] (pure): who is told, by which channel, at what hours; [`plan`] (pure): events into notices,
 //!   repeated and escalated until somebody acknowledges; [`pile`] (pure): what one channel still has to tell;
 //!   [`text`] and [`body`] (pure): the words and the JSON.
-//! - [`outbox`], [`notices`] (adapters): events, notices and attempts in SQLite.
+//! - [`outbox`], [`notices`] (adapters): events, notices and attempts in SQLite; [`health`] (adapter): how cameras are, in
+//!   the same outbox.
 //! - [`sender`]: the broker's worker, every event in order; [`planner`] and [`worker`]: all other channels, each
 //!   with a task of its own.
 //! - [`mqtt`], [`webhook`], [`ntfy`], [`email`], [`command`] (adapters): the channels.
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 pub mod body;
 pub mod command;
 pub mod email;
+pub mod health;
 pub mod home_assistant;
 pub mod mqtt;
 pub mod notices;

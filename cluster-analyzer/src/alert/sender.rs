@@ -104,7 +104,7 @@ impl Sender {
 
     fn delivered(&self, queued: &Queued, latency_us: i64) {
         let Some(alert) = queued.payload.alert().filter(|_| queued.payload.opens()) else { return };
-        if !alert.after.drill {
+        if !alert.after.drill && alert.after.late_by_us.is_none() {
             self.metrics.capture_to_alert_seconds.observe(latency_us as f64 / 1e6);
         }
         tracing::info!(

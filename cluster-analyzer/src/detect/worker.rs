@@ -39,7 +39,12 @@ pub struct Worker {
     pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Is shown each decoded frame, so that nobody decodes it again.
+    pub shown: Arc<Shown>,
 }
+
+/// Is shown a frame that was decoded.
+pub type Shown = dyn Fn(&Job, &media::Picture) + Send + Sync;
 
 /// After so many failures in a row the network is opened again.
 const FAILURES_TO_REOPEN: u32 = 3;
@@ -58,12 +63,12 @@ impl Worker {
             if detector.is_none() {
                 detector = self.reopen(&mut backoff);
             }
+            let (camera, late) = (job.camera.clone(), job.late);
             let Some(network) = detector.as_mut() else {
                 self.metrics.frames_failed.inc();
-                self.desk.done(&job.camera);
+                self.done(&camera, late);
                 continue;
             };
-            let camera = job.camera.clone();
             match self.look(network.as_mut(), &job) {
                 Ok(detections) => {
                     failures = 0;
@@ -82,7 +87,14 @@ impl Worker {
                     }
                 }
             }
-            self.desk.done(&camera);
+            self.done(&camera, late);
+        }
+    }
+
+    /// A late picture keeps no live frame of its camera waiting.
+    fn done(&self, camera: &base::ids::CameraId, late: bool) {
+        if !late {
+            self.desk.done(camera);
         }
     }
 
@@ -96,13 +108,18 @@ impl Worker {
         let begun = self.clock.now();
         let mut picture = jpeg::decode(&job.jpeg, (job.header.width, job.header.height))?;
         picture.pts_us = job.header.captured_at.0;
+        if !job.late {
+            (self.shown)(job, &picture);
+        }
         let detections = catch_unwind(AssertUnwindSafe(|| detector.detect(&picture, &job.header.motion)))
             .unwrap_or_else(|_| Err(DetectError::Network { source: "it panicked".into() }))?;
         let now = self.clock.now();
         self.metrics.frames_analysed.inc();
         self.metrics.detection_seconds.observe(now.seconds_since(begun));
-        self.metrics.detection_lag_ms.set(now.since(job.header.captured_at) / 1000);
-        self.metrics.capture_to_detection_seconds.observe(now.seconds_since(job.header.captured_at));
+        if !job.late {
+            self.metrics.detection_lag_ms.set(now.since(job.header.captured_at) / 1000);
+            self.metrics.capture_to_detection_seconds.observe(now.seconds_since(job.header.captured_at));
+        }
         Ok(detections)
     }
 
@@ -168,7 +185,7 @@ mod tests {
             drill: false,
         };
         let camera = CameraId::new("gate").unwrap();
-        Job { camera, header, jpeg: jpeg.to_vec().into(), received_at: Micros(0) }
+        Job { camera, header, jpeg: jpeg.to_vec().into(), received_at: Micros(0), late: false }
     }
 
     #[test]
@@ -184,7 +201,8 @@ mod tests {
             Ok(Box::new(Fragile(testkit::card(), Arc::clone(&calls_in))) as Box<dyn Detector>)
         });
         let metrics = Metrics::new();
-        let worker = Worker { desk: Arc::clone(&desk), open, metrics: Arc::clone(&metrics), clock };
+        let worker =
+            Worker { desk: Arc::clone(&desk), open, metrics: Arc::clone(&metrics), clock, shown: Arc::new(|_, _| {}) };
         let (seen, seen_in) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let first = worker.open_first();

@@ -25,6 +25,9 @@
 //! | `GET`, `PUT /api/site/plan`, `/api/site/plan/scale` | the picture of the grounds |
 //! | `/api/openapi.json` | all of this for programs |
 //! | any other path | the page (`console/`) |
+//! | `/api/drills` | how the last ones ended |
+//! | `POST /api/drills` | one now: `{"camera": …}`, or `{}` for the next in turn |
+//! | `POST /api/cameras/{id}/reference` | the view of now is the one that its zones are drawn in |
 //!
 //! Errors are JSON: `{"error": "…"}`.
 
@@ -47,7 +50,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::drill::inject::Injector;
+use crate::drill::master::{Ask, Reports};
 use crate::footage::Shelf;
+use crate::health;
+use crate::health::told::Told;
 use crate::hub::Hub;
 use crate::incident::command::CommandError;
 use crate::metrics::Metrics;
@@ -56,6 +63,7 @@ use crate::view::View;
 
 pub mod alerts;
 mod cameras;
+mod drills;
 mod events;
 mod footage;
 mod incidents;
@@ -76,6 +84,17 @@ pub struct Commanded {
     pub reply: Option<oneshot::Sender<Result<Incident, CommandError>>>,
 }
 
+/// How drills are asked for, and how they ended.
+#[derive(Debug, Clone)]
+pub struct Drills {
+    /// Asks for one.
+    pub asks: std::sync::mpsc::SyncSender<Ask>,
+    /// How they ended.
+    pub reports: Arc<Reports>,
+    /// Puts the animal into frames that have come.
+    pub injector: Arc<Injector>,
+}
+
 /// What the page shows and does.
 #[derive(Clone)]
 pub struct Shared {
@@ -93,6 +112,12 @@ pub struct Shared {
     pub channels: alerts::Channels,
     /// The detector's name.
     pub model: Arc<str>,
+    /// How cameras are.
+    pub told: Arc<Told>,
+    /// To the watch over cameras.
+    pub health: health::Handle,
+    /// To those who hold drills.
+    pub drills: Drills,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// What happens.
@@ -137,6 +162,8 @@ pub fn router(shared: Shared) -> Router {
         .layer(DefaultBodyLimit::max(site::MOST_PLAN_BYTES))
         .layer(from_fn(same_origin))
         .fallback(page::file)
+        .route("/api/cameras/{id}/reference", post(cameras::reference))
+        .route("/api/drills", get(drills::list).post(drills::begin))
         .with_state(shared)
 }
 

@@ -46,6 +46,7 @@ pub(super) fn incident() -> Incident {
         resolved: None,
         notes: vec![],
         drill: false,
+        late_by_us: None,
     }
 }
 
@@ -102,6 +103,13 @@ impl Page {
             site,
             data_dir: dir.path().to_owned(),
             stop: stop.clone(),
+            told: Arc::default(),
+            health: health::Handle::deaf(),
+            drills: Drills {
+                asks: std::sync::mpsc::sync_channel(1).0,
+                reports: Arc::default(),
+                injector: Arc::default(),
+            },
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -67,6 +67,7 @@ impl Entry {
             resolved: None,
             notes: Vec::new(),
             drill,
+            late_by_us: None,
         };
         let seen = Seen {
             camera: camera.clone(),

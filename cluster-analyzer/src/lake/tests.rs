@@ -58,6 +58,7 @@ fn incident() -> Incident {
         resolved: None,
         notes: vec![],
         drill: false,
+        late_by_us: None,
     }
 }
 

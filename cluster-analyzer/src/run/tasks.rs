@@ -13,7 +13,11 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
 use crate::archive::{AckOut, ArchiveHandle, SegmentChunk};
+use crate::catchup::worker::Seen;
 use crate::detect::desk::{Desk, Job};
+use crate::detect::worker::Done;
+use crate::drill::inject::Injector;
+use crate::health::{self, Heard};
 use crate::http::Commanded;
 use crate::hub::Hub;
 use crate::incident::Boost;
@@ -38,6 +42,8 @@ pub(super) struct Taker {
     pub(super) hub: Arc<Hub>,
     pub(super) view: Arc<View>,
     pub(super) desk: Arc<Desk>,
+    pub(super) watch: health::Handle,
+    pub(super) injector: Arc<Injector>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -49,6 +55,7 @@ pub(super) async fn take_urgent(mut messages: mpsc::Receiver<Message>, taker: Ta
             Message::Frame(camera, header, jpeg) => taker.frame(camera, header, jpeg),
             Message::Status(camera, status) => {
                 taker.hub.tell("camera", &json!({ "camera": camera, "status": status }));
+                taker.watch.hear(Heard::Status(camera.clone(), status.clone()));
                 if !taker.view.status(&camera, *status) {
                     taker.metrics.reject(Refused::TooMany.reason());
                 }
@@ -69,13 +76,29 @@ impl Taker {
         if let Err(refused) = self.view.frame(&camera, frame) {
             return self.metrics.reject(refused.reason());
         }
+        let (header, jpeg) = self.with_drill(&camera, header, jpeg);
         let of_camera = OfCamera { camera: camera.to_string() };
         self.metrics.frames_received.get_or_create(&of_camera).inc();
         let motion = Motion::of(&self.site.borrow(), &camera, &header.motion);
-        if self.desk.put(Job { camera, header, jpeg, received_at }, motion).is_some() {
+        if self.desk.put(Job { camera, header, jpeg, received_at, late: false }, motion).is_some() {
             self.metrics.frames_superseded.get_or_create(&of_camera).inc();
         }
         self.metrics.frames_waiting.set(self.desk.waiting() as i64);
+    }
+
+    /// A frame into which the analyzer puts a synthetic animal; nearly always, as it came.
+    fn with_drill(
+        &self,
+        camera: &base::ids::CameraId,
+        header: base::wire::FrameHeader,
+        jpeg: bytes::Bytes,
+    ) -> (base::wire::FrameHeader, bytes::Bytes) {
+        if !self.injector.wants(camera) {
+            return (header, jpeg);
+        }
+        // Some milliseconds of decoding, which must not hold up the messages of others.
+        let changed = tokio::task::block_in_place(|| self.injector.apply(camera, &header, &jpeg));
+        changed.unwrap_or((header, jpeg))
     }
 }
 
@@ -190,4 +213,18 @@ pub(super) async fn tell_status(link: Link, status: impl Fn() -> AnalyzerStatus,
         }
     }
     tell(AnalyzerStatus { online: false, ..status() }).await;
+}
+
+/// What a detector has seen: live frames to the incidents, late ones to those who judge late footage. False when
+/// nobody takes it.
+pub(super) fn pass_on(done: Done, inputs: &mpsc::Sender<Input>, seen: &std::sync::mpsc::Sender<Seen>) -> bool {
+    if done.job.late {
+        // Their end goes before that of the detectors.
+        let _ = seen.send(Seen::Late(Box::new(done)));
+        return true;
+    }
+    let live = Seen::Live(done.job.camera.clone(), done.job.header.captured_at);
+    let passed = inputs.blocking_send(Input::Seen(Box::new(done))).is_ok();
+    let _ = seen.send(live);
+    passed
 }

@@ -7,10 +7,13 @@
 
 mod alert;
 mod bad_input;
+mod catch_up;
 mod common;
 mod deploy;
+mod drill;
 mod evaluate;
 mod footage;
+mod health;
 mod incident;
 mod notify;
 mod one_box;
