@@ -107,7 +107,10 @@ fn a_step_of_light_is_no_motion_and_a_new_scene_is_learnt_within_seconds() {
     );
     let turned = |seed| {
         let mut picture = yard(seed, 1.5, None);
-        picture.iter_mut().enumerate().for_each(|(at, v)| *v = if (at / SIDE / 8) % 2 == 0 { 230 } else { 20 });
+        picture
+            .iter_mut()
+            .enumerate()
+            .for_each(|(at, v)| *v = if (at / SIDE / 8).is_multiple_of(2) { 230 } else { 20 });
         picture
     };
     assert_eq!(look(&mut gate, &turned(90)).boxes, [Rect::FULL]);
@@ -128,7 +131,7 @@ fn what_stays_is_usual_after_ten_seconds_and_its_going_is_soon_forgotten() {
 #[test]
 fn leaves_that_go_between_two_brightnesses_become_usual() {
     let mut gate = gate();
-    let sways = |i: u32| yard(i, 1.5, (i % 3 == 0).then_some((70, 60.0)));
+    let sways = |i: u32| yard(i, 1.5, i.is_multiple_of(3).then_some((70, 60.0)));
     moved(&mut gate, (0..120).map(sways));
     assert_eq!(moved(&mut gate, (120..180).map(sways)), 0);
 }
