@@ -134,7 +134,7 @@ test("an escape opens on the page within a second of its alert, and its acknowle
   assert.equal(await page.evaluate(() => window.paddock.sounding.value), null, "the sound stops");
 
   await page.keyboard.press("n");
-  await page.getByLabel("Note").fill("Team 2 is on the way.");
+  await page.getByLabel("Note", { exact: true }).fill("Team 2 is on the way.");
   await page.getByRole("dialog").getByRole("button", { name: "Add note" }).click();
   await page.getByText("Team 2 is on the way.").waitFor();
   assert.match(await page.locator(".radio p").innerText(), /^Lion, code RED, is out: .*Lion yard/);
@@ -210,7 +210,7 @@ test("a zone drawn with the mouse changes what alarms, and taking it back change
 
   const frames = async () => {
     const text = await (await fetch(`${stage.direct}/metrics`)).text();
-    return Number(/paddock_frames_analysed_total\{camera="north-gate"\} (\d+)/.exec(text)?.[1] ?? 0);
+    return Number(/paddock_frames_received_total\{camera="north-gate"\} (\d+)/.exec(text)?.[1] ?? 0);
   };
   stage.forget();
   stage.say(`once ${camera}`);
