@@ -25,11 +25,12 @@ export function zoneOf(incident: Incident): string {
   return incident.zone ? human(incident.zone) : words.incident.openGround;
 }
 
-export function headingWord(heading: Point | null): string {
+export function headingWord(heading: Point | null, whole = true): string {
   if (!heading) return words.incident.standing;
   const [x, y] = heading;
   const { left, right, up, down } = words.incident.heading;
-  return words.incident.moves(Math.abs(x) >= Math.abs(y) ? (x < 0 ? left : right) : y < 0 ? up : down);
+  const way = Math.abs(x) >= Math.abs(y) ? (x < 0 ? left : right) : y < 0 ? up : down;
+  return whole ? words.incident.moves(way) : way;
 }
 
 /** Radians of an arrow that points to the right. */

@@ -95,13 +95,8 @@ function paintTrack(
 ) {
   const out = track.incident !== null || track.tier === "escape";
   const watch = !out && track.tier === "watch";
-  const colour = out
-    ? alarmColour(scene.incident)
-    : watch
-      ? "#ffb224"
-      : track.group === "animal"
-        ? "#3ddc84"
-        : "#d7dde6";
+  const home = scene.zones.some((zone) => zone.id === track.zone && zone.kind === "enclosure");
+  const colour = out ? alarmColour(scene.incident) : watch ? "#ffb224" : home ? "#3ddc84" : "#d7dde6";
   frameBox(
     context,
     track.box,
@@ -167,7 +162,9 @@ function paintHeading(context: CanvasRenderingContext2D, scene: Scene, w: number
   const incident = scene.incident;
   if (!incident?.heading) return;
   const track = scene.tracks.find((t) => t.incident === incident.id);
-  const [x, y, bw, bh] = track ? moved(track, scene.later_s).box : incident.box;
+  // An arrow where the animal was some time ago would point at nothing.
+  if (!track) return;
+  const [x, y, bw, bh] = moved(track, scene.later_s).box;
   const from: Point = [(x + bw / 2) * w, (y + bh / 2) * h];
   const length = Math.hypot(...incident.heading) || 1;
   const [dx, dy] = [incident.heading[0] / length, incident.heading[1] / length];

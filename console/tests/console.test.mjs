@@ -105,7 +105,8 @@ test("an escape opens on the page within a second of its alert, and its acknowle
       if (!window.shownAt && document.querySelector(".alarm-head")) window.shownAt = Date.now();
     }).observe(document.body, { childList: true, subtree: true });
   });
-  stage.say("once lion-yard");
+  // Over and over: a machine that is busy may miss it once.
+  stage.say("play lion-yard");
   const alert = await stage.opened("lion-yard");
   await page.locator(".alarm-head").waitFor();
   const shown = await page.evaluate(() => window.shownAt);
@@ -133,7 +134,7 @@ test("an escape opens on the page within a second of its alert, and its acknowle
   assert.equal(await page.evaluate(() => window.paddock.sounding.value), null, "the sound stops");
 
   await page.keyboard.press("n");
-  await page.getByLabel("Note").fill("Team 2 is on the way.");
+  await page.getByLabel("Note", { exact: true }).fill("Team 2 is on the way.");
   await page.getByRole("dialog").getByRole("button", { name: "Add note" }).click();
   await page.getByText("Team 2 is on the way.").waitFor();
   assert.match(await page.locator(".radio p").innerText(), /^Lion, code RED, is out: .*Lion yard/);
@@ -144,11 +145,12 @@ test("an escape opens on the page within a second of its alert, and its acknowle
   await clip.waitFor({ timeout: 60_000 });
   await clip.evaluate((video) => video.play());
   await until("the clip plays", 20_000, () => clip.evaluate((video) => video.currentTime > 0.5));
+  stage.say("stop lion-yard");
   await page.getByRole("button", { name: "All-clear" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "All-clear" }).click();
   await page.getByText(/All-clear by Kim/).waitFor();
   await page.getByRole("link", { name: "Cameras" }).click();
-  await page.getByText("All animals where they belong").waitFor();
+  await page.getByText("cameras send pictures").waitFor();
   await page.goBack();
   await page.getByText(/All-clear by Kim/).waitFor();
   await close(page);
@@ -164,8 +166,9 @@ test("a connection that drops is said at once, and what happened meanwhile is sh
   stage.line.cut();
   await page.getByText("No connection to the analyzer").waitFor();
   await stage.restart();
-  stage.say("once bear-yard");
+  stage.say("play bear-yard");
   const alert = await stage.opened("bear-yard");
+  stage.say("stop bear-yard");
   stage.line.mend();
   await page.locator(".alarm-head").waitFor();
   assert.match(await page.locator(".alarm-head").innerText(), /bear yard/i);
@@ -207,7 +210,7 @@ test("a zone drawn with the mouse changes what alarms, and taking it back change
 
   const frames = async () => {
     const text = await (await fetch(`${stage.direct}/metrics`)).text();
-    return Number(/paddock_frames_analysed_total\{camera="north-gate"\} (\d+)/.exec(text)?.[1] ?? 0);
+    return Number(/paddock_frames_received_total\{camera="north-gate"\} (\d+)/.exec(text)?.[1] ?? 0);
   };
   stage.forget();
   stage.say(`once ${camera}`);
@@ -223,8 +226,9 @@ test("a zone drawn with the mouse changes what alarms, and taking it back change
   await page.getByRole("button", { name: "Restore" }).first().click();
   await page.getByText("Saved. The analyzer goes by it now.").waitFor();
   assert.doesNotMatch(readFileSync(stage.siteFile, "utf8"), /screen/);
-  stage.say(`once ${camera}`);
+  stage.say(`play ${camera}`);
   const alert = await stage.opened(camera);
+  stage.say(`stop ${camera}`);
   await clear(alert.payload.after.id);
   await close(page);
 });

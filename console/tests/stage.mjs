@@ -76,6 +76,7 @@ export class Stage {
     this.forget();
     this.say("restart");
     const told = await this.hear("the analyzer is back", (e) => e.event === "restarted", 60_000);
+    this.direct = told.url;
     this.line.to(told.url);
   }
 

@@ -93,6 +93,10 @@ export function FootagePage() {
           {f.recorded}
         </span>
         <span>
+          <i style={{ background: "#1f9d57" }} />
+          {f.uploaded}
+        </span>
+        <span>
           <i class="hatch" />
           {f.gap}
         </span>

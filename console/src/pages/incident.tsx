@@ -142,7 +142,7 @@ function Going({ incident }: { incident: Incident }) {
     <p class="going">
       <small>{label}</small>
       <b>
-        {arrow} {next ? human(next.camera) : there ? "" : w.noNext}
+        {arrow} {next ? human(next.camera) : there ? human(headingWord(incident.heading, false)) : w.noNext}
       </b>
       <span class="sub">{next?.text ?? (there ? heading : w.last(heading))}</span>
     </p>

@@ -155,9 +155,11 @@ export function Plan({
             <g transform={`translate(${p[0]} ${p[1]}) scale(${unit})`}>
               {here && <circle class="pulse" r={26} />}
               <circle class="dot" r={here ? 15 : 10} />
-              <text y={here ? -24 : -17} class="label">
-                {human(camera.id)}
-              </text>
+              {(!small || list.length < 5 || here || next) && (
+                <text y={here ? -24 : -17} class="label">
+                  {human(camera.id)}
+                </text>
+              )}
               {here && (
                 <text y={38} class="label out">
                   {nameOf(here)}
