@@ -327,6 +327,10 @@ impl Fit {
             let points = curve.score.iter().zip(&curve.llr).map(|(score, llr)| format!("{score:.3}: {llr:+.2}"));
             let _ = writeln!(out, "  {light:?}{note}: {}", points.collect::<Vec<_>>().join("  "));
         }
+        if self.reliability.is_empty() {
+            out.push_str("  too little footage to fit to every other clip and try it on the rest\n");
+            return out;
+        }
         let _ = writeln!(out, "  probability given  share that were  independent sightings");
         for Bin { given, found, weight } in &self.reliability {
             let _ = writeln!(out, "  {given:>17.3}  {found:>15.3}  {weight:>21.1}");

@@ -37,7 +37,7 @@ pub fn measure(_rounds: usize) -> Result<Vec<Row>> {
         let what = format!("tracking, set `{SET}`: {key}");
         Ok(Row::against(what, format!("{ours:.3}"), format!("supervision's ByteTrack {theirs:.3}"), ours / theirs))
     };
-    Ok(vec![row("HOTA")?, row("IDF1")?])
+    Ok(vec![row("HOTA")?, row("AssA")?, row("IDF1")?])
 }
 
 /// A Python with the peer and the scoring, made when it is first needed.
