@@ -23,7 +23,8 @@ CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -pa
 console: console/dist/index.html ## build the page, which cargo then puts into cluster-analyzer
 
 console/node_modules/.package-lock.json: console/package-lock.json
-	cd console && npm ci --no-audit --no-fund
+# Not `npm ci`: it refuses a lock file that does not name the tools of every other platform.
+	cd console && npm install --no-save --no-audit --no-fund
 
 console/dist/index.html: console/node_modules/.package-lock.json $(CONSOLE_SOURCES)
 	cd console && npm run --silent build
