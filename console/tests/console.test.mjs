@@ -224,8 +224,11 @@ test("a zone drawn with the mouse changes what alarms, and taking it back change
 
   await page.getByRole("tab", { name: "History" }).click();
   await page.getByRole("button", { name: "Restore" }).first().click();
-  await page.getByText("Saved. The analyzer goes by it now.").waitFor();
-  assert.doesNotMatch(readFileSync(stage.siteFile, "utf8"), /screen/);
+  await until("the zone is gone", 10_000, () => !/screen/.test(readFileSync(stage.siteFile, "utf8")));
+  await page
+    .getByText(/then changed by Kim/)
+    .nth(1)
+    .waitFor();
   stage.say(`play ${camera}`);
   const alert = await stage.opened(camera);
   stage.say(`stop ${camera}`);
