@@ -39,6 +39,11 @@ let scheduled = false;
 /** Pictures painted since the page was opened: the tests read it. */
 export const counts = { received: 0, painted: 0 };
 
+/** How old the picture of each wanted camera is, ms, by this machine's clock: the tests read it. */
+export function picturesAges(): number[] {
+  return [...wishes.keys()].map((camera) => Date.now() - (newest.get(camera)?.captured_at ?? 0) / 1000);
+}
+
 export function frameOf(camera: string): Frame | undefined {
   return newest.get(camera);
 }

@@ -1,5 +1,5 @@
 import { render } from "preact";
-import { counts } from "./frames";
+import { counts, picturesAges } from "./frames";
 import { connect, onOpened, open } from "./live";
 import { CameraPage } from "./pages/camera";
 import { FootagePage } from "./pages/footage";
@@ -61,7 +61,7 @@ onOpened((incident) => {
 });
 
 // What the tests look at; nothing secret is in it.
-Object.assign(window, { paddock: { counts, sounding } });
+Object.assign(window, { paddock: { counts, picturesAges, sounding } });
 
 applyTheme();
 startSound();

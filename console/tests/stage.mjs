@@ -60,6 +60,7 @@ export class Stage {
     return until(what, deadlineMs, () => {
       const refused = this.#heard.find((e) => e.event === "refused");
       if (refused) throw new Error(JSON.stringify(refused));
+      if (this.#process.exitCode !== null) throw new Error(`the stage ended with ${this.#process.exitCode}`);
       return this.#heard.find(wanted);
     });
   }

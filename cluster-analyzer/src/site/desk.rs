@@ -213,7 +213,9 @@ impl Desk {
     fn keep(&self, by: &str, at: Micros) -> Result<(), SaveError> {
         std::fs::create_dir_all(&self.history).map_err(|e| disk(&self.history, &e))?;
         let by: String = by.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).take(40).collect();
-        let path = self.history.join(format!("{:016}_{by}.toml", at.0));
+        // A clock that was set back, or two changes at once, must not write over what is kept.
+        let name = |at: i64| self.history.join(format!("{at:016}_{by}.toml"));
+        let path = (at.0..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(at.0));
         write_whole(&path, self.read()?.text.as_bytes())?;
         for old in self.history()?.into_iter().skip(MOST_VERSIONS) {
             let _ = std::fs::remove_file(self.history.join(format!("{}.toml", old.id)));

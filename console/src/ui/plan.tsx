@@ -142,9 +142,11 @@ export function Plan({
           nextCameras(i).some((n) => n.camera === camera.id && n.state !== "over"),
         );
         const fresh = cameras.value.has(camera.id) ? freshness(camera.id).state : "none";
+        const named = !small || list.length < 5 || here || next;
         return (
           <a
             key={camera.id}
+            aria-label={named ? undefined : human(camera.id)}
             href={here ? `/incident/${here.id}` : `/camera/${camera.id}`}
             class={`spot ${fresh} ${here ? `here ${dangerClass(here)}` : next ? `next ${dangerClass(next)}` : ""}`}
             onClick={(event) => {
@@ -155,7 +157,7 @@ export function Plan({
             <g transform={`translate(${p[0]} ${p[1]}) scale(${unit})`}>
               {here && <circle class="pulse" r={26} />}
               <circle class="dot" r={here ? 15 : 10} />
-              {(!small || list.length < 5 || here || next) && (
+              {named && (
                 <text y={here ? -24 : -17} class="label">
                   {human(camera.id)}
                 </text>
