@@ -106,7 +106,9 @@ fn an_escape_reaches_every_channel_and_acknowledging_stops_the_repeats() {
             siren.display()
         ),
     ];
-    let route = "name = 'guards'\nchannels = ['hook', 'dead', 'phone', 'mail', 'siren']\nrepeat_every_s = 2\n";
+    // Of the animal alone: a camera that comes and goes tells of its health as well.
+    let route = "name = 'guards'\nchannels = ['hook', 'dead', 'phone', 'mail', 'siren']\nrepeat_every_s = 2\n\
+                 event = ['opened', 'updated', 'acknowledged', 'resolved']\n";
     let zoo = Zoo::with(&channels, &[route.to_owned()]);
     let (_agent, id) = zoo.escape();
 
